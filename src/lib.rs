@@ -1,0 +1,1 @@
+//! zfsp reads ZFS without ZFS.
