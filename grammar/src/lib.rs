@@ -1,1 +1,37 @@
+//! The on-disk format of ZFS as a grammar: the specification reads as code.
+//!
+//! One declaration of a structure gives its typed value in both byte orders, the annotated tree of
+//! its fields ([`tree`]), and the table of its specification ([`spec`]).
+//!
+//! ```
+//! use zfsp_grammar::{input::{Input, Order, Parse}, blkptr::Dva};
+//!
+//! let bytes = [0x08, 0, 0, 0, 1, 0, 0, 0, 0x10, 0x80, 0x01, 0, 0, 0, 0, 0];
+//! let (_, dva) = Dva::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(dva.to_string(), "<1:3002000:1000>");
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! # Contract
+//!
+//! Every parser is safe on untrusted bytes: it never panics, always ends, recurses at most
+//! [`input::DEEPEST`] levels, and allocates at most a small multiple of its input.
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod input;
+pub mod spec;
+pub mod tree;
+#[macro_use]
+mod words;
+pub mod algorithms;
+pub mod blkptr;
+pub mod bonus;
+pub mod catalogue;
+pub mod dnode;
+pub mod eck;
+pub mod object_type;
+pub mod quantity;
+pub mod uberblock;
