@@ -536,6 +536,20 @@ impl Pointer {
     }
 }
 
+impl Pointer {
+    /// Bytes that are stored: of a hole none, of an embedded block those in the pointer.
+    #[must_use]
+    pub fn psize(&self) -> u64 {
+        match self {
+            Pointer::Hole(_) => 0,
+            Pointer::Block(b) => b.prop.psize().bytes(),
+            Pointer::Embedded(b) => u64::from(b.prop.psize()),
+            Pointer::Encrypted(b) => b.prop.psize().bytes(),
+            Pointer::Authenticated(b) => b.prop.psize().bytes(),
+        }
+    }
+}
+
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

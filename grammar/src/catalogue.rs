@@ -69,9 +69,14 @@ pub(crate) use structure;
 
 /// The families of structures, each with its members.
 pub const FAMILIES: &[(&str, &[Structure])] = &[
-    ("label", crate::uberblock::STRUCTURES),
+    ("label", crate::label::STRUCTURES),
+    ("uberblock", crate::uberblock::STRUCTURES),
+    ("boot environment", crate::bootenv::STRUCTURES),
+    ("name-value list", crate::nvlist::STRUCTURES),
     ("block pointer", crate::blkptr::STRUCTURES),
+    ("gang block", crate::gang::STRUCTURES),
     ("object", crate::dnode::STRUCTURES),
+    ("object set", crate::objset::STRUCTURES),
 ];
 
 /// All structures, family by family.

@@ -91,6 +91,11 @@ impl<'a> Input<'a> {
     pub fn watch(self) -> Option<&'a Trace> {
         self.watch
     }
+    /// Other bytes, read as these would be.
+    #[must_use]
+    pub fn over(self, bytes: &'a [u8]) -> Self {
+        Input { bytes, ..self }
+    }
     /// The same bytes, watched as `other` is.
     #[inline(always)]
     pub(crate) fn watched_as(self, other: Self) -> Self {

@@ -25,8 +25,12 @@ pub trait Describe {
     fn judge(&self) -> Option<Problem> {
         None
     }
-    /// A better name than its number in a list.
+    /// A better name than its number in a list. Its parts then say nothing new.
     fn title(&self) -> Option<Box<str>> {
+        None
+    }
+    /// What it means, where its declaration cannot know.
+    fn remark(&self) -> Option<&'static str> {
         None
     }
 }
@@ -301,6 +305,9 @@ impl<T: Describe> Describe for Box<T> {
     fn title(&self) -> Option<Box<str>> {
         T::title(self)
     }
+    fn remark(&self) -> Option<&'static str> {
+        T::remark(self)
+    }
 }
 
 impl<T: Describe> Describe for Option<T> {
@@ -315,5 +322,8 @@ impl<T: Describe> Describe for Option<T> {
     }
     fn title(&self) -> Option<Box<str>> {
         self.as_ref().and_then(T::title)
+    }
+    fn remark(&self) -> Option<&'static str> {
+        self.as_ref().and_then(T::remark)
     }
 }

@@ -149,6 +149,10 @@ pub struct Node {
     pub spec: Option<&'static FieldSpec>,
     /// A better name than that, or than its number.
     pub title: Option<Box<str>>,
+    /// The title is its own: its parts say nothing that the title and the value do not.
+    pub own_title: bool,
+    /// What it means.
+    pub about: &'static str,
     /// Its number, where it is an item of a list.
     pub index: Option<u32>,
     /// How many nodes it lies in.
@@ -173,11 +177,6 @@ impl Node {
             (None, None, Some(n)) => Cow::Owned(format!("[{n}]")),
             (None, None, None) => Cow::Borrowed(""),
         }
-    }
-    /// What the declaration says about it.
-    #[must_use]
-    pub fn about(&self) -> &'static str {
-        self.spec.map_or("", |spec| spec.about.trim_ascii())
     }
     /// Bytes it takes.
     #[must_use]
@@ -257,6 +256,8 @@ impl Trace {
         self.nodes.borrow_mut().push(Node {
             spec,
             title,
+            own_title: false,
+            about: spec.map_or("", |spec| spec.about.trim_ascii()),
             index,
             depth,
             at: i.at(),
@@ -277,7 +278,11 @@ impl Trace {
                 Ok((rest, value)) => {
                     node.end = rest.at();
                     node.value = value.value();
-                    node.title = value.title().or_else(|| node.title.take());
+                    if let Some(title) = value.title() {
+                        node.title = Some(title);
+                        node.own_title = true;
+                    }
+                    node.about = value.remark().unwrap_or(node.about);
                     node.problem = value.judge().map(Box::new);
                 }
                 // no other reading is possible: keep what was seen
@@ -300,6 +305,8 @@ impl Trace {
         self.nodes.borrow_mut().push(Node {
             spec: None,
             title: Some(name.into()),
+            own_title: false,
+            about: "",
             index: None,
             depth: self.depth.get(),
             at,

@@ -4,9 +4,9 @@
 /// A sequence of named fields.
 ///
 /// `name: Type` reads the type's own parser, `name: Type = parser` any nom parser, for which the
-/// earlier fields are in scope. Offsets are checked. Behind the fields may stand `says` (its
-/// summary), `title` (its name in a list) and `judge` (what is wrong with it): functions of
-/// `&Self`.
+/// earlier fields are in scope. Offsets are checked. Behind the fields may stand, in this order,
+/// functions of `&Self`: `says` (its summary) or `value` (its [`Value`](crate::tree::Value)),
+/// `title` (its name in a list), `remark` (what it means) and `judge` (what is wrong with it).
 #[macro_export]
 macro_rules! record {
     (@at) => { None };
@@ -27,7 +27,9 @@ macro_rules! record {
             $( $(#[doc = $doc:literal])* $($at:literal)? $field:ident : $ty:ty $(= $parser:expr)? ),* $(,)?
         }
         $(says $says:path;)?
+        $(value $value:path;)?
         $(title $title:path;)?
+        $(remark $remark:path;)?
         $(judge $judge:path;)?
     ) => {
         $(#[doc = $about])*
@@ -73,8 +75,14 @@ macro_rules! record {
             $( fn value(&self) -> $crate::tree::Value {
                 $crate::tree::Value::says($says(self))
             } )?
+            $( fn value(&self) -> $crate::tree::Value {
+                $value(self)
+            } )?
             $( fn title(&self) -> Option<alloc::boxed::Box<str>> {
                 $title(self)
+            } )?
+            $( fn remark(&self) -> Option<&'static str> {
+                $remark(self)
             } )?
             $( fn judge(&self) -> Option<$crate::tree::Problem> {
                 $judge(self)
@@ -99,7 +107,7 @@ macro_rules! record {
                         return $crate::input::fail(i, $crate::input::Why::Invalid("no such field"));
                     };
                     debug_assert!(
-                        spec.at.is_none_or(|at| i.at().wrapping_sub(start) == at),
+                        i.bytes().is_empty() || spec.at.is_none_or(|at| i.at().wrapping_sub(start) == at),
                         concat!("offset of ", stringify!($Name), ".", stringify!($field))
                     );
                     let (i, $field) = trace.field(i, spec, $crate::record!(@parser $ty $(, $parser)?))?;
@@ -321,6 +329,9 @@ macro_rules! one_of {
             }
             fn title(&self) -> Option<alloc::boxed::Box<str>> {
                 match self { $( Self::$Variant(it) => $crate::spec::Describe::title(it) ),* }
+            }
+            fn remark(&self) -> Option<&'static str> {
+                match self { $( Self::$Variant(it) => $crate::spec::Describe::remark(it) ),* }
             }
         }
     };

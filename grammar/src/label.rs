@@ -1,0 +1,142 @@
+//! Labels: what a device says of itself and of its pool.
+//!
+//! Each device carries four, two at its start and two at its end, 256 KiB each: a blank, the boot
+//! environment, the configuration, and a ring of uberblocks. Handbook: `docs/format/01-labels.md`,
+//! 1.1 and 1.2.
+
+use alloc::vec::Vec;
+
+use nom::Parser;
+
+use crate::bootenv::BootEnv;
+use crate::catalogue::{Structure, structure};
+use crate::eck::{ECK_SIZE, ZioEck};
+use crate::input::{Input, Parse, Parsed, bytes, framed, tolerated};
+use crate::nvlist::Packed;
+use crate::spec::{Describe, Parts};
+use crate::tree::Value;
+use crate::uberblock::{SLOT_SIZES, Slot, slot_size};
+
+/// Bytes of a label.
+pub const LABEL_SIZE: usize = 256 << 10;
+/// Where the boot environment starts in a label.
+pub const BOOTENV_AT: usize = 0x2000;
+/// Where the configuration starts in a label.
+pub const VDEV_PHYS_AT: usize = 0x4000;
+/// Bytes of the configuration, with its proof.
+pub const VDEV_PHYS_SIZE: usize = 112 << 10;
+/// Where the ring starts in a label.
+pub const RING_AT: usize = 0x20000;
+/// Bytes of the ring.
+pub const RING_SIZE: usize = 128 << 10;
+/// Where the allocatable area of a device starts: behind two labels and the boot region.
+pub const DATA_AT: u64 = 4 << 20;
+
+pub(crate) const STRUCTURES: &[Structure] = &[
+    structure!('a: "label", "vdev label: configuration and uberblock ring", "01-labels.md 1.2", Label<'a>),
+    structure!('a: "vdev-phys", "configuration part of a label", "01-labels.md 1.2", VdevPhys<'a>),
+];
+
+/// Places of the four labels on a device of `size` bytes; of those at its end, if it has room.
+#[must_use]
+pub fn places(size: u64) -> [Option<u64>; 4] {
+    let label = 256 << 10;
+    let aligned = size & !0x3_ffff;
+    [
+        Some(0),
+        Some(label),
+        aligned.checked_sub(label * 2).filter(|at| *at >= label * 2),
+        aligned.checked_sub(label).filter(|at| *at >= label * 3),
+    ]
+}
+
+record! {
+    /// `vdev_label_t`.
+    ///
+    /// Chapter 01, 1.2.
+    pub struct Label<'a> {
+        /// left for other formats' disk labels
+        0x00000 blank:     &'a [u8] = bytes(BOOTENV_AT),
+        0x02000 bootenv:   Option<BootEnv<'a>> = tolerated(VDEV_PHYS_AT - BOOTENV_AT, BootEnv::parse),
+        0x04000 vdev_phys: Option<VdevPhys<'a>> = tolerated(VDEV_PHYS_SIZE, VdevPhys::parse),
+        /// slot n holds the uberblock of a txg that is n modulo the number of slots
+        0x20000 ring:      Ring<'a> = framed(RING_SIZE, ring(vdev_phys.as_ref().and_then(VdevPhys::ashift))),
+    }
+}
+
+record! {
+    /// `vdev_phys_t`: the configuration, and its proof.
+    ///
+    /// Chapter 01, 1.2 and 1.4.
+    pub struct VdevPhys<'a> {
+        0x00000 nvlist: Option<Packed<'a>> = tolerated(VDEV_PHYS_SIZE - ECK_SIZE, Packed::parse),
+        0x1bfd8 eck:    ZioEck,
+    }
+}
+
+impl VdevPhys<'_> {
+    /// log2 of the smallest allocation of the top-level vdev: it decides the size of the slots.
+    #[must_use]
+    pub fn ashift(&self) -> Option<u64> {
+        let config = &self.nvlist.as_ref()?.list;
+        config.number("ashift").or_else(|| config.list("vdev_tree")?.number("ashift"))
+    }
+}
+
+/// The ring of uberblocks: `None` for slots that hold none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ring<'a> {
+    /// Bytes of each slot.
+    pub slot_size: usize,
+    /// The slots in the order of the bytes.
+    pub slots: Vec<Option<Slot<'a>>>,
+}
+
+impl Describe for Ring<'_> {
+    const SIZE: Option<usize> = Some(RING_SIZE);
+    fn parts() -> Parts {
+        Slot::parts()
+    }
+    fn value(&self) -> Value {
+        let used = self.slots.iter().flatten().count();
+        Value::says(format_args!(
+            "{used} of {} slots in use, {} bytes each",
+            self.slots.len(),
+            self.slot_size
+        ))
+    }
+}
+
+fn ring<'a>(ashift: Option<u64>) -> impl FnMut(Input<'a>) -> Parsed<'a, Ring<'a>> {
+    move |mut i| {
+        let slot_size = ashift.map_or_else(|| guess_slot_size(i), slot_size);
+        let mut slots = Vec::new();
+        while i.bytes().len() >= slot_size {
+            let number = slots.len();
+            let read = |i: Input<'a>| match i.watch() {
+                None => Slot::parse(i),
+                Some(trace) => trace.item(i, number, Slot::parse),
+            };
+            let head = i.bytes().get(..slot_size.saturating_sub(ECK_SIZE)).unwrap_or_default();
+            let slot;
+            // an unused slot is all zeros, but for its proof
+            (i, slot) = if head.iter().all(|b| *b == 0) {
+                bytes(slot_size).map(|_| None).parse_complete(i)?
+            } else {
+                tolerated(slot_size, read).parse_complete(i)?
+            };
+            slots.push(slot);
+        }
+        Ok((i, Ring { slot_size, slots }))
+    }
+}
+
+/// The slot size with which most uberblocks of a ring end in their proof.
+fn guess_slot_size(i: Input<'_>) -> usize {
+    let proofs = |size: &usize| {
+        let slots =
+            i.bytes().chunks_exact(*size).filter(|slot| Slot::parse(i.unwatched().over(slot)).is_ok());
+        slots.count().saturating_mul(*size)
+    };
+    SLOT_SIZES.into_iter().max_by_key(proofs).unwrap_or(1024)
+}

@@ -1,0 +1,111 @@
+//! Object sets: the root of a file system, a volume, or the pool's own objects.
+//!
+//! 1, 2 or 4 KiB: the dnode of all dnodes, the head of the intent log, the type, MACs, and in the
+//! longer forms the dnodes of the accounting. Handbook: `docs/format/06-dnode-objset.md`, 6.4.
+
+use alloc::string::String;
+
+use nom::Parser;
+
+use crate::blkptr::Pointer;
+use crate::catalogue::{Structure, structure};
+use crate::dnode::Slot;
+use crate::input::{Input, Parse, Parsed, framed};
+use crate::quantity::{Pad, Reserved, Txg, Words};
+
+pub(crate) const STRUCTURES: &[Structure] =
+    &[structure!('a: "objset", "object set of 1, 2 or 4 KiB", "06-dnode-objset.md 6.4", Objset<'a>)];
+
+symbols! {
+    /// `dmu_objset_type_t`.
+    pub struct ObjsetType(u64) {
+        NONE = 0 "none",
+        /// the meta object set of the pool
+        META = 1 "meta",
+        /// file system
+        ZFS = 2 "file system",
+        ZVOL = 3 "volume",
+        /// tests
+        OTHER = 4 "other",
+    }
+}
+
+bits! {
+    /// `os_flags`: which accounting is complete.
+    pub struct ObjsetFlags(u64) {
+        0..1  useraccounting_complete: bool,
+        1..2  userobjaccounting_complete: bool,
+        2..3  projectquota_complete: bool,
+        3..64 reserved: Reserved,
+    }
+}
+
+bits! {
+    /// `zh_flags`.
+    pub struct ZilFlags(u64) {
+        0..1  replay_needed: bool,
+        1..2  claim_lr_seq_valid: bool,
+        2..64 reserved: Reserved,
+    }
+}
+
+record! {
+    /// `zil_header_t`: where the intent log starts, and how far it counts.
+    ///
+    /// Chapter 13, 13.8.
+    pub struct ZilHeader: Copy {
+        /// in which an import claimed the log; 0: not claimed
+        0x00 claim_txg:     Txg,
+        /// highest record that was replayed
+        0x08 replay_seq:    u64,
+        /// first block of the chain; a hole: no log
+        0x10 log:           Pointer,
+        /// highest block that was claimed
+        0x90 claim_blk_seq: u64,
+        0x98 flags:         ZilFlags,
+        /// highest record that was claimed
+        0xa0 claim_lr_seq:  u64,
+        0xa8 pad:           Pad<24>,
+    }
+}
+
+record! {
+    /// `objset_phys_t`.
+    ///
+    /// Chapter 06, 6.4.
+    pub struct Objset<'a> {
+        /// its blocks are the dnodes of all objects
+        0x000 meta_dnode:         Slot<'a> = framed(512usize, Slot::parse),
+        0x200 zil_header:         ZilHeader,
+        0x2c0 kind:               ObjsetType,
+        0x2c8 flags:              ObjsetFlags,
+        /// of an encrypted object set
+        0x2d0 portable_mac:       Words<4>,
+        /// of an encrypted object set
+        0x2f0 local_mac:          Words<4>,
+        0x310 pad:                Pad<240>,
+        /// space used by each user; since pool version 15
+        0x400 userused_dnode:     Option<Slot<'a>> = accounting,
+        /// space used by each group
+        0x600 groupused_dnode:    Option<Slot<'a>> = accounting,
+        /// space used by each project; feature `project_quota`
+        0x800 projectused_dnode:  Option<Slot<'a>> = accounting,
+              rest:               &'a [u8] = crate::input::rest,
+    }
+    says Objset::summary;
+}
+
+/// A dnode of the accounting, in the forms that are long enough to have it.
+fn accounting(i: Input<'_>) -> Parsed<'_, Option<Slot<'_>>> {
+    if i.bytes().is_empty() {
+        Ok((i, None))
+    } else {
+        framed(512usize, Slot::parse.map(Some)).parse_complete(i)
+    }
+}
+
+impl Objset<'_> {
+    fn summary(&self) -> String {
+        alloc::format!("{}", self.kind)
+    }
+}
