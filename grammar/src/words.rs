@@ -306,6 +306,7 @@ macro_rules! one_of {
     ) => {
         $(#[doc = $about])*
         #[derive(Clone, Debug, PartialEq $($(, $derive)+)?)]
+        #[allow(clippy::large_enum_variant)] // read once, from bytes of one size
         $vis enum $Name $(<$lt>)? {
             $( $(#[doc = $doc])* $Variant($ty) ),*
         }
