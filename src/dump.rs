@@ -237,7 +237,8 @@ mod tests {
         #[test]
         fn raw_bytes_stay_raw(mut bytes: Vec<u8>) {
             bytes.push(0);
-            prop_assert_eq!(read(&bytes).bytes.as_ref(), bytes.as_slice());
+            let dump = read(&bytes);
+            prop_assert_eq!(dump.bytes.as_ref(), bytes.as_slice());
         }
     }
 }

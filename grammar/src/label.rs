@@ -15,7 +15,7 @@ use crate::input::{Input, Parse, Parsed, bytes, framed, rest, tolerated};
 use crate::nvlist::Packed;
 use crate::spec::{Describe, Parts};
 use crate::tree::Value;
-use crate::uberblock::{SLOT_SIZES, Slot, slot_size};
+use crate::uberblock::{SLOT_SIZES, Slot, Uberblock, slot_size};
 
 /// Bytes of a label.
 pub const LABEL_SIZE: usize = 256 << 10;
@@ -97,15 +97,34 @@ one_of! {
     pub enum RingSlot<'a> {
         /// An uberblock.
         Uberblock(Slot<'a>),
+        /// One of txg 0, from when the device was labelled.
+        Template(Template<'a>),
         /// None: never used, or left from when the device was labelled.
         Empty(EmptySlot<'a>),
     }
 }
 
 record! {
-    /// A slot without an uberblock. Labelling a device writes the whole ring at once, with an
-    /// uberblock of txg 0 in front and one proof at the very end: the slots that were not used since
-    /// still show it. When a device has grown, slots may be zeros with a proof.
+    /// An uberblock that is none: labelling a device writes the whole ring at once, with this in
+    /// front and one proof at the very end.
+    ///
+    /// Chapter 01, 1.3.
+    pub struct Template<'a> {
+        0x0  uberblock: Uberblock,
+             rest:      &'a [u8] = rest,
+    }
+    says Template::summary;
+}
+
+impl Template<'_> {
+    fn summary(&self) -> &'static str {
+        "template, from when the device was labelled"
+    }
+}
+
+record! {
+    /// A slot without an uberblock. Some still hold a piece of the [`Template`]; when a device has
+    /// grown, slots may be zeros with a proof.
     ///
     /// Chapter 01, 1.3.
     pub struct EmptySlot<'a> {
@@ -135,7 +154,7 @@ impl Ring<'_> {
     pub fn uberblocks(&self) -> impl Iterator<Item = &Slot<'_>> {
         self.slots.iter().flatten().filter_map(|slot| match slot {
             RingSlot::Uberblock(slot) => Some(slot),
-            RingSlot::Empty(_) => None,
+            RingSlot::Template(_) | RingSlot::Empty(_) => None,
         })
     }
 }
@@ -177,9 +196,11 @@ impl<'a> Parse<'a> for RingSlot<'a> {
     fn parse(i: Input<'a>) -> Parsed<'a, Self> {
         let is_zero =
             |word: core::ops::Range<usize>| i.bytes().get(word).is_some_and(|b| b.iter().all(|b| *b == 0));
-        // neither a magic nor a txg is ever 0
-        if is_zero(0..8) || is_zero(16..24) {
+        // neither the magic nor the txg of an uberblock is ever 0
+        if is_zero(0..8) {
             EmptySlot::parse.map(RingSlot::Empty).parse_complete(i)
+        } else if is_zero(16..24) {
+            Template::parse.map(RingSlot::Template).parse_complete(i)
         } else {
             Slot::parse.map(RingSlot::Uberblock).parse_complete(i)
         }
