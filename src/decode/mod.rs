@@ -40,16 +40,15 @@ impl<'b> Decoded<'b> {
     pub fn is_sound(&self) -> bool {
         self.tree.problems().next().is_none()
     }
-    /// True if no field could be read at all.
+    /// True if nothing was recognised: something is wrong, and no field says anything but zero.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         let leaves = self.tree.nodes.iter().enumerate().filter(|(k, _)| !self.tree.has_parts(*k));
-        let mut read = leaves.filter(|(_, n)| {
-            n.problem.is_none()
-                && n.end > n.at
-                && !matches!(n.value, Value::Group | Value::Bytes | Value::Absent)
+        let mut telling = leaves.filter(|(_, n)| {
+            let is_value = !matches!(n.value, Value::Group | Value::Bytes | Value::Absent);
+            n.problem.is_none() && is_value && self.content(n.at, n.end).iter().any(|b| *b != 0)
         });
-        read.next().is_none()
+        !self.is_sound() && telling.next().is_none()
     }
     /// Why the reading ended early: the first problem.
     #[must_use]

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test uses its part
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may fail loudly
 
+pub(crate) mod transcript;
+
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

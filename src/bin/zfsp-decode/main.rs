@@ -72,18 +72,19 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         (_, true) => Some(Order::Big),
         _ => None,
     };
+    let named = if name == "auto" { None } else { Some(structure(name)?) };
     let source = Source::read(args, name)?;
     let (at, bytes) = (source.at, source.bytes.as_slice());
     if bytes.is_empty() {
         return Err(Failure(Exit::Nothing, format!("{}: no bytes at {:#x}", source.name, args.at)));
     }
-    let (structure, bytes) = if name == "auto" {
+    let (structure, bytes) = if let Some(structure) = named {
+        (structure, if args.length.is_none() { extent::trim(name, bytes) } else { bytes })
+    } else {
         let candidates = auto::candidates(bytes, at, order);
         let best = candidates.first().ok_or_else(|| unknown(&source))?;
         explain(args, &candidates)?;
         (best.structure, bytes)
-    } else {
-        (structure(name)?, if args.length.is_none() { extent::trim(name, bytes) } else { bytes })
     };
     let decoded = decode::decode(structure, bytes, at, order, args.count);
     if decoded.is_nothing() {
