@@ -151,7 +151,10 @@ impl<'t> Rows<'t, '_> {
                     self.push(depth, What::Same(node, last));
                 }
                 rest = more.get(same.len()..).unwrap_or_default();
-            } else if self.detail == Detail::Brief && many && self.sums_up(*part, node) {
+            } else if self.detail == Detail::Brief
+                && (many || self.has_part(*part, "prop"))
+                && self.sums_up(*part, node)
+            {
                 self.push(depth, What::Node(node, false));
             } else {
                 self.node(*part, depth);
@@ -169,12 +172,12 @@ impl<'t> Rows<'t, '_> {
             && node.value.summarises()
             && !self.open.contains(&index)
             && !self.in_trouble(index)
-            && !self.is_object(index)
+            && !self.has_part(index, "nblkptr")
     }
 
-    /// Dnodes are listed whole: each is a thing of its own.
-    fn is_object(&self, index: usize) -> bool {
-        self.tree.parts(Some(index)).filter_map(|k| self.tree.nodes.get(k)).any(|n| n.name() == "nblkptr")
+    /// Block pointers have a notation of their own that says all; dnodes are listed whole.
+    fn has_part(&self, index: usize, name: &str) -> bool {
+        self.tree.parts(Some(index)).filter_map(|k| self.tree.nodes.get(k)).any(|n| n.name() == name)
     }
 
     /// The items right behind `node` that have the same bytes and value.
