@@ -77,7 +77,7 @@ record! {
         /// its blocks are the dnodes of all objects
         0x000 meta_dnode:         Slot<'a> = framed(512usize, Slot::parse),
         0x200 zil_header:         ZilHeader,
-        0x2c0 kind:               ObjsetType,
+        0x2c0 r#type:               ObjsetType,
         0x2c8 flags:              ObjsetFlags,
         /// of an encrypted object set
         0x2d0 portable_mac:       Words<4>,
@@ -90,7 +90,7 @@ record! {
         0x600 groupused_dnode:    Option<Slot<'a>> = accounting,
         /// space used by each project; feature `project_quota`
         0x800 projectused_dnode:  Option<Slot<'a>> = accounting,
-              rest:               &'a [u8] = crate::input::rest,
+        0xa00 pad2: &'a [u8] = crate::input::rest,
     }
     says Objset::summary;
 }
@@ -106,6 +106,6 @@ fn accounting(i: Input<'_>) -> Parsed<'_, Option<Slot<'_>>> {
 
 impl Objset<'_> {
     fn summary(&self) -> String {
-        alloc::format!("{}", self.kind)
+        alloc::format!("{}", self.r#type)
     }
 }
