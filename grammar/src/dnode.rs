@@ -81,7 +81,7 @@ record! {
         0x18 used:         u64,
         0x20 pad3:         Pad<32>,
         0x40 blkptr:       Vec<Pointer>   = list(nblkptr, Pointer::parse),
-             bonus:        Bonus<'a>      = framed(bonuslen, Bonus::of(r#type, bonustype)),
+             bonus:        Bonus<'a>      = framed(bonuslen, Bonus::of(bonustype)),
         /// between the bonus and the end, or the spill pointer
              slack:        &'a [u8]       = bytes(slack(extra_slots, nblkptr, bonuslen, flags)),
              spill:        Option<Pointer> = cond(flags.spill_blkptr(), Pointer::parse),

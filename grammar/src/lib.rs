@@ -33,6 +33,7 @@ pub mod bootenv;
 pub mod catalogue;
 pub mod config;
 pub mod dnode;
+pub mod dsl;
 pub mod eck;
 pub mod gang;
 pub mod label;
