@@ -6,22 +6,13 @@ mod common;
 
 use std::fmt::Write;
 
-use common::{each, fixtures, stem, unpacked};
-use zfsp::decode::{Decoded, decode};
+use common::{each, fixtures, stem, unexplained, unpacked};
+use zfsp::decode::decode;
 use zfsp::device::Device;
 use zfsp_grammar::catalogue;
 use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::label::{LABEL_SIZE, Label, RingSlot, places};
 use zfsp_grammar::nvlist::{List, Pair, Value};
-
-/// Bytes that no field claims, and that are not zero.
-fn unexplained(decoded: &Decoded<'_>) -> Option<String> {
-    (0..decoded.tree.nodes.len()).find_map(|k| {
-        let gaps = decoded.tree.gaps(k);
-        let gap = gaps.iter().find(|gap| decoded.content(gap.at, gap.end).iter().any(|b| *b != 0))?;
-        Some(format!("{} {:#x}..{:#x}", decoded.tree.path(k), gap.at, gap.end))
-    })
-}
 
 #[test]
 fn each_decodes_without_a_problem() {

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{Fixture, fixtures};
+use common::{Fixture, fixtures, unexplained};
 use zfsp::compress;
 use zfsp::decode::{Decoded, decode};
 use zfsp::device::Device;
@@ -66,14 +66,6 @@ fn decoded(raw: &Raw) -> Option<Decoded<'_>> {
     };
     let (_, block) = raw.block.as_ref()?;
     Some(decode(catalogue::find(name).unwrap(), block, 0, None, 1))
-}
-
-fn unexplained(decoded: &Decoded<'_>) -> Option<String> {
-    (0..decoded.tree.nodes.len()).find_map(|k| {
-        let gaps = decoded.tree.gaps(k);
-        let gap = gaps.iter().find(|gap| decoded.content(gap.at, gap.end).iter().any(|b| *b != 0))?;
-        Some(format!("{} {:#x}..{:#x}", decoded.tree.path(k), gap.at, gap.end))
-    })
 }
 
 #[test]

@@ -7,6 +7,7 @@ use zfsp_grammar::input::{Input, Order};
 use zfsp_grammar::tree::{Problem, Trace, Tree, Value};
 
 pub mod auto;
+pub mod content;
 pub mod extent;
 mod log_block;
 pub mod proof;

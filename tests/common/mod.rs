@@ -1,14 +1,17 @@
 //! The fixture pools, as tests want them.
 #![allow(dead_code)] // each test uses its part
-#![allow(clippy::unwrap_used, clippy::panic)] // a test may fail loudly
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
+#![allow(clippy::as_conversions)] // of small numbers
 
 pub(crate) mod transcript;
+pub(crate) mod walk;
 
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use zfsp::decode::Decoded;
 use zfsp::device::Device;
 
 /// The folder of the fixtures.
@@ -94,6 +97,15 @@ fn unpack(image: &Path, mut to: &std::fs::File) {
             to.write_all(&chunk).unwrap();
         }
     }
+}
+
+/// Bytes that no field claims, and that are not zero.
+pub(crate) fn unexplained(decoded: &Decoded<'_>) -> Option<String> {
+    (0..decoded.tree.nodes.len()).find_map(|k| {
+        let gaps = decoded.tree.gaps(k);
+        let gap = gaps.iter().find(|gap| decoded.content(gap.at, gap.end).iter().any(|b| *b != 0))?;
+        Some(format!("{} {:#x}..{:#x}", decoded.tree.path(k), gap.at, gap.end))
+    })
 }
 
 /// `d1` of `d1.img.zst`.
