@@ -26,8 +26,8 @@ use nom::Parser;
 use nom::combinator::cond;
 
 use crate::catalogue::{Structure, structure};
-use crate::input::{Error, Input, Parse, Parsed, framed, until};
-use crate::quantity::{Bytes, Numbers, ObjectId, Pad, Reserved, Sectors, Txg};
+use crate::input::{Error, Input, Parse, Parsed, bytes, framed, until};
+use crate::quantity::{Bytes, Numbers, ObjectId, Reserved, Sectors, Txg};
 use crate::spec::{ChoiceSpec, Describe, Parts, cut};
 use crate::tree::{Problem, Value};
 
@@ -72,19 +72,23 @@ record! {
         0x08 length:    Bytes,
         /// allocated bytes: the sum of all entries; of logs and checkpoints below 0
         0x10 alloc:     i64,
-        0x18 pad:       Option<Pad<40>> = histogram_follows(Pad::parse),
+        0x18 pad:       &'a [u8] = pad,
         /// n: free segments of 2^n units, up to the double
-        0x40 histogram: Option<Numbers<'a, 8>> = histogram_follows(framed(BUCKETS * 8, Numbers::parse)),
+        0x40 histogram: Option<Numbers<'a, 8>> = histogram,
     }
     says SpaceMapHeader::summary;
     judge SpaceMapHeader::judge;
 }
 
-/// Reads `p` where the header is of the long form: what is left is more than its old fields.
-fn histogram_follows<'a, T>(
-    mut p: impl Parser<Input<'a>, Output = T, Error = Error>,
-) -> impl FnMut(Input<'a>) -> Parsed<'a, Option<T>> {
-    move |i| cond(i.bytes().len() >= BUCKETS * 8, |i| p.parse_complete(i)).parse_complete(i)
+/// Nothing in headers of 24 bytes.
+fn pad(i: Input<'_>) -> Parsed<'_, &'_ [u8]> {
+    bytes(i.bytes().len().min(40))(i)
+}
+
+/// Only headers of 320 bytes have it.
+fn histogram(i: Input<'_>) -> Parsed<'_, Option<Numbers<'_, 8>>> {
+    let size = BUCKETS.saturating_mul(8);
+    cond(i.bytes().len() >= size, framed(size, Numbers::parse)).parse_complete(i)
 }
 
 impl SpaceMapHeader<'_> {
@@ -92,7 +96,13 @@ impl SpaceMapHeader<'_> {
         format!("{:#x} bytes of entries, {} bytes allocated", self.length.0, self.alloc)
     }
     fn judge(&self) -> Option<Problem> {
-        (!self.length.0.is_multiple_of(8)).then(|| Problem::corrupt("length is no multiple of 8"))
+        if !self.length.0.is_multiple_of(8) {
+            Some(Problem::corrupt("length is no multiple of 8"))
+        } else if self.pad.iter().any(|b| *b != 0) {
+            Some(Problem::corrupt("padding is not zero"))
+        } else {
+            None
+        }
     }
 }
 

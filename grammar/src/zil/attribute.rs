@@ -38,7 +38,7 @@ macro_rules! attributes {
                 /// of a virus scanner
                 12..13 scanstamp: bool,
                 13..14 reparse: bool,
-                14..15 gen_: bool,
+                14..15 generation: bool,
                 15..16 offline: bool,
                 16..17 sparse: bool,
                 17..18 projinherit: bool,
@@ -156,6 +156,13 @@ impl Mask {
     /// Bits that Linux never sets: size, atime, mtime, ctime and xvattr of the others.
     const NEVER_LINUX: u64 = 0x1_0780;
 
+    /// True if only bits are set that have a meaning.
+    pub(super) fn is_known(self) -> bool {
+        match self {
+            Mask::Linux(mask) => mask.0 & !0x8000_207f == 0,
+            Mask::Vattr(mask) => mask.0 & !0x1_078e == 0,
+        }
+    }
     /// The mask in the reading of the system that wrote it. Bits that both have in common say nothing:
     /// Linux seldom sets them without the ctime.
     #[must_use]

@@ -24,7 +24,7 @@ use crate::blkptr::Pointer;
 use crate::eck::{ECK_MAGIC, ECK_SIZE, ZioEck};
 use crate::input::{Input, Order, Parse, Parsed, Why, ahead, byte_order_mark, bytes, fail, framed, rest};
 use crate::quantity::{Bytes, Magic, Zero};
-use crate::zil::record::Record;
+use crate::zil::record::{self, Record};
 
 /// Bytes of a [`ZilChain`].
 pub const CHAIN_SIZE: usize = 184;
@@ -64,7 +64,7 @@ record! {
     /// Chapter 13, 13.8.
     pub struct Slim<'a> {
         0x00 chain:   ZilChain,
-        0xb8 records: Vec<Record<'a>> = framed(behind_chain(&chain), records),
+        0xb8 records: Vec<Record<'a>> = framed(behind_chain(&chain), behind(chain.next_blk)),
         /// behind the last record: zeros, or what the block held before
              unused:  &'a [u8] = rest,
     }
@@ -94,22 +94,33 @@ fn used_by_trailing(i: Input<'_>) -> Parsed<'_, Vec<Record<'_>>> {
     let room = i.bytes().len().saturating_sub(CHAIN_SIZE);
     let (i, chain) = ahead(room, ZilChain::parse)(i)?;
     match chain.used() {
-        used if used <= room => framed(used, records)(i),
+        used if used <= room => framed(used, |i| records(i, Record::parse))(i),
         used => fail(i, Why::Truncated { wanted: used, had: room }),
     }
 }
 
+/// The reader for the records of a block that points to `next`: as that is encrypted, so is this.
+fn behind<'a>(next: Pointer) -> impl Fn(Input<'a>) -> Parsed<'a, Vec<Record<'a>>> {
+    move |i| match next {
+        Pointer::Encrypted(_) => records(i, record::sealed),
+        _ => records(i, Record::parse),
+    }
+}
+
 /// Records up to the end, or up to one that cannot be read: there the log ends.
-fn records(mut i: Input<'_>) -> Parsed<'_, Vec<Record<'_>>> {
+fn records<'a>(
+    mut i: Input<'a>,
+    record: fn(Input<'a>) -> Parsed<'a, Record<'a>>,
+) -> Parsed<'a, Vec<Record<'a>>> {
     let mut all = Vec::new();
     while !i.bytes().is_empty() {
         let one = match i.watch() {
-            None => Record::parse(i),
-            Some(trace) => trace.item(i, all.len(), Record::parse),
+            None => record(i),
+            Some(trace) => trace.item(i, all.len(), record),
         };
-        let Ok((rest, record)) = one else { break };
+        let Ok((rest, one)) = one else { break };
         i = rest;
-        all.push(record);
+        all.push(one);
     }
     Ok((i, all))
 }

@@ -23,7 +23,7 @@ record! {
         0x18 uid:    Fuid,
         0x20 gid:    Fuid,
         /// generation
-        0x28 gen_:   u64,
+        0x28 generation: u64,
         /// all times of the object
         0x30 crtime: Time,
         /// of devices

@@ -13,6 +13,7 @@
 //! | names that come, go and move | `name.rs` |
 //! | contents | `write.rs` |
 //! | attributes and ACLs | `attribute.rs`, `acl.rs` |
+//! | all of this before it is decrypted | `encrypted.rs` |
 //!
 //! Handbook: `docs/format/13-space.md`, 13.8.
 
@@ -20,6 +21,7 @@ pub mod acl;
 pub mod attribute;
 pub mod chain;
 pub mod create;
+pub mod encrypted;
 pub mod header;
 pub mod name;
 pub mod record;

@@ -1,8 +1,8 @@
 //! Records of an intent log: one operation each.
 //!
 //! 32 bytes of header, and a body that the type decides. In encrypted datasets the headers are in clear
-//! and the bodies are not: read from the bytes on the device, a body may make no sense; the record is then
-//! kept without it, for where the next one starts is known. Handbook: `docs/format/13-space.md`, 13.8,
+//! and the bodies are not, but for the block pointers in them; a body is then kept as it is, for where the
+//! next record starts is known. Handbook: `docs/format/13-space.md`, 13.8,
 //! "Records".
 
 use alloc::format;
@@ -11,12 +11,13 @@ use alloc::string::String;
 use nom::Parser;
 
 use crate::input::{Input, Parse, Parsed, between, rest, tolerated};
-use crate::quantity::{Bytes, ObjectId, Reserved, Txg};
+use crate::quantity::{Bytes, ObjectId, Offset, Reserved, Txg};
 use crate::spec::Describe;
 use crate::tree::{Problem, Value};
 use crate::zil::acl::{Acl, AclV0};
 use crate::zil::attribute::{Setattr, Setsaxattr};
-use crate::zil::create::{Create, CreateAcl, CreateAclAttr, CreateAttr, Mkdir, Mkxattr, Symlink};
+use crate::zil::create::{Create, CreateAcl, CreateAclAttr, CreateAttr, Mkdir, Mkxattr, NewObject, Symlink};
+use crate::zil::encrypted::{Ciphertext, EncryptedClone, EncryptedWrite};
 use crate::zil::name::{Link, Remove, Rename, Whiteout};
 use crate::zil::write::{CloneRange, Truncate, Write};
 
@@ -75,23 +76,63 @@ bits! {
     }
 }
 
-record! {
+impl Kind {
+    /// A write, as encryption knows it: the whole word counts.
+    const WRITE: Self = Self(TxType::WRITE.0);
+    /// A cloned range, as encryption knows it.
+    const CLONE_RANGE: Self = Self(TxType::CLONE_RANGE.0);
+}
+
+macro_rules! records {
+    ($(#[doc = $about:literal])* $Name:ident $body:expr) => {
+        record! {
+            $(#[doc = $about])*
+            ///
+            /// Chapter 13, 13.8.
+            pub struct $Name<'a> {
+                0x00 kind:   Kind,
+                /// of the whole record
+                0x08 reclen: Bytes = |i: Input<'a>| between(32, left(i))(i),
+                /// to which the operation belonged
+                0x10 txg:    Txg,
+                /// numbers the records of a log
+                0x18 seq:    u64,
+                /// as the type says
+                0x20 body:   Option<Body<'a>> = tolerated(body_size(reclen), $body(kind)),
+            }
+            says $Name::summary;
+            judge $Name::judge;
+        }
+        impl $Name<'_> {
+            fn summary(&self) -> String {
+                summary(self.kind, self.body.as_ref())
+            }
+            fn judge(&self) -> Option<Problem> {
+                (!self.reclen.0.is_multiple_of(8)).then(|| Problem::corrupt("length is no multiple of 8"))
+            }
+        }
+    };
+}
+
+records! {
     /// `lr_t`, with what follows it.
-    ///
-    /// Chapter 13, 13.8.
-    pub struct Record<'a> {
-        0x00 kind:   Kind,
-        /// of the whole record
-        0x08 reclen: Bytes = |i: Input<'a>| between(32, left(i))(i),
-        /// to which the operation belonged
-        0x10 txg:    Txg,
-        /// numbers the records of a log
-        0x18 seq:    u64,
-        /// not there if it makes no sense
-        0x20 body:   Option<Body<'a>> = tolerated(body_size(reclen), Body::of(kind.txtype())),
-    }
-    says Record::summary;
-    judge Record::judge;
+    Record Body::of
+}
+records! {
+    /// A record of an encrypted block, decrypted or not.
+    Sealed Body::of_encrypted
+}
+
+/// A record of an encrypted block: where its body is ciphertext, it is kept as such.
+pub(super) fn sealed(i: Input<'_>) -> Parsed<'_, Record<'_>> {
+    let of = |Sealed { kind, reclen, txg, seq, body }| Record { kind, reclen, txg, seq, body };
+    Sealed::parse.map(of).parse_complete(i)
+}
+
+fn summary(kind: Kind, body: Option<&Body<'_>>) -> String {
+    let what = body.map(Body::summary).unwrap_or_default();
+    let space = if what.is_empty() { "" } else { " " };
+    format!("{}{space}{what}", kind.txtype())
 }
 
 /// The longest that a record can be which has come as far as its length.
@@ -119,14 +160,6 @@ impl Record<'_> {
                 | TxType::SETSAXATTR
                 | TxType::CLONE_RANGE
         )
-    }
-    fn summary(&self) -> String {
-        let what = self.body.as_ref().map(Body::summary).unwrap_or_default();
-        let space = if what.is_empty() { "" } else { " " };
-        format!("{}{space}{what}", self.kind.txtype())
-    }
-    fn judge(&self) -> Option<Problem> {
-        (!self.reclen.0.is_multiple_of(8)).then(|| Problem::corrupt("length is no multiple of 8"))
     }
 }
 
@@ -183,13 +216,19 @@ one_of! {
         CloneRange(CloneRange),
         /// Of a type that this grammar does not know.
         Unknown(&'a [u8]),
+        /// Ciphertext.
+        Ciphertext(Ciphertext<'a>),
+        /// Ciphertext with the pointer in clear.
+        EncryptedWrite(EncryptedWrite<'a>),
+        /// Ciphertext with the pointers in clear.
+        EncryptedClone(EncryptedClone<'a>),
     }
 }
 
 impl<'a> Body<'a> {
-    /// The reader for the body of a record of type `txtype`, which takes all of its input.
-    pub fn of(txtype: TxType) -> impl Fn(Input<'a>) -> Parsed<'a, Self> {
-        move |i| match txtype {
+    /// The reader for the body of a record of this kind, in clear, which takes all of its input.
+    pub fn of(kind: Kind) -> impl Fn(Input<'a>) -> Parsed<'a, Self> {
+        move |i| match kind.txtype() {
             TxType::CREATE => Create::parse.map(Body::Create).parse_complete(i),
             TxType::MKDIR => Mkdir::parse.map(Body::Mkdir).parse_complete(i),
             TxType::MKXATTR => Mkxattr::parse.map(Body::Mkxattr).parse_complete(i),
@@ -213,6 +252,48 @@ impl<'a> Body<'a> {
             TxType::RENAME_WHITEOUT => Whiteout::parse.map(Body::Whiteout).parse_complete(i),
             TxType::CLONE_RANGE => CloneRange::parse.map(Body::CloneRange).parse_complete(i),
             _ => rest.map(Body::Unknown).parse_complete(i),
+        }
+    }
+    /// The reader for the body of a record of this kind in an encrypted block: decrypted if it makes
+    /// sense as that, else ciphertext.
+    fn of_encrypted(kind: Kind) -> impl Fn(Input<'a>) -> Parsed<'a, Self> {
+        move |i| match Self::of(kind)(i.unwatched()) {
+            Ok((_, body)) if body.is_plausible() => Self::of(kind)(i),
+            _ => match kind {
+                Kind::WRITE => EncryptedWrite::parse.map(Body::EncryptedWrite).parse_complete(i),
+                Kind::CLONE_RANGE => EncryptedClone::parse.map(Body::EncryptedClone).parse_complete(i),
+                _ => Ciphertext::parse.map(Body::Ciphertext).parse_complete(i),
+            },
+        }
+    }
+    /// True if no number is absurd. Ciphertext passes once in 2^17 times, or less often.
+    fn is_plausible(&self) -> bool {
+        let directory = |id: ObjectId| id.0 >> 48 == 0;
+        let object = |id: Foid| id.0 >> 48 == 0;
+        let new = |it: &NewObject| directory(it.doid) && it.foid.reserved().0 == 0 && it.mode.0 >> 16 == 0;
+        let range = |offset: Offset, length: Bytes| offset.0 >> 63 == 0 && length.0 >> 48 == 0;
+        match self {
+            Body::Create(it) => new(&it.object),
+            Body::Mkdir(it) => new(&it.object),
+            Body::Mkxattr(it) => new(&it.object),
+            Body::Symlink(it) => new(&it.object),
+            Body::CreateAttr(it) => new(&it.object),
+            Body::CreateAcl(it) => new(&it.object),
+            Body::CreateAclAttr(it) => new(&it.object),
+            Body::Remove(it) => directory(it.doid) && it.padding.len() < 8,
+            Body::Link(it) => directory(it.doid) && directory(it.link_obj),
+            Body::Rename(it) => directory(it.sdoid) && directory(it.tdoid),
+            Body::Whiteout(it) => directory(it.sdoid) && directory(it.tdoid),
+            Body::Write(it) => object(it.foid) && range(it.offset, it.length),
+            Body::Truncate(it) => object(it.foid) && range(it.offset, it.length),
+            Body::Setattr(it) => object(it.foid) && it.mask.is_known(),
+            Body::AclV0(it) => object(it.foid),
+            Body::Acl(it) => object(it.foid),
+            Body::Setsaxattr(it) => object(it.foid),
+            Body::CloneRange(it) => object(it.foid) && range(it.offset, it.length),
+            Body::Unknown(_) | Body::Ciphertext(_) | Body::EncryptedWrite(_) | Body::EncryptedClone(_) => {
+                false
+            }
         }
     }
     fn summary(&self) -> String {
