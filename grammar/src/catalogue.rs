@@ -78,6 +78,13 @@ pub const FAMILIES: &[(&str, &[Structure])] = &[
     ("object", crate::dnode::STRUCTURES),
     ("object set", crate::objset::STRUCTURES),
     ("datasets and snapshots", crate::dsl::STRUCTURES),
+    ("space map", crate::space_map::STRUCTURES),
+    ("removed vdev", crate::indirect_mapping::STRUCTURES),
+    ("dedup table", crate::ddt::STRUCTURES),
+    ("block reference table", crate::brt::STRUCTURES),
+    ("checkpoint", crate::checkpoint::STRUCTURES),
+    ("intent log", crate::zil::STRUCTURES),
+    ("cache device", crate::l2arc::STRUCTURES),
 ];
 
 /// All structures, family by family.

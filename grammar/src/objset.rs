@@ -7,11 +7,11 @@ use alloc::string::String;
 
 use nom::Parser;
 
-use crate::blkptr::Pointer;
 use crate::catalogue::{Structure, structure};
 use crate::dnode::Slot;
 use crate::input::{Input, Parse, Parsed, framed};
-use crate::quantity::{Pad, Reserved, Txg, Words};
+use crate::quantity::{Pad, Reserved, Words};
+use crate::zil::header::ZilHeader;
 
 pub(crate) const STRUCTURES: &[Structure] =
     &[structure!('a: "objset", "object set of 1, 2 or 4 KiB", "06-dnode-objset.md 6.4", Objset<'a>)];
@@ -37,35 +37,6 @@ bits! {
         1..2  userobjaccounting_complete: bool,
         2..3  projectquota_complete: bool,
         3..64 reserved: Reserved,
-    }
-}
-
-bits! {
-    /// `zh_flags`.
-    pub struct ZilFlags(u64) {
-        0..1  replay_needed: bool,
-        1..2  claim_lr_seq_valid: bool,
-        2..64 reserved: Reserved,
-    }
-}
-
-record! {
-    /// `zil_header_t`: where the intent log starts, and how far it counts.
-    ///
-    /// Chapter 13, 13.8.
-    pub struct ZilHeader: Copy {
-        /// in which an import claimed the log; 0: not claimed
-        0x00 claim_txg:     Txg,
-        /// highest record that was replayed
-        0x08 replay_seq:    u64,
-        /// first block of the chain; a hole: no log
-        0x10 log:           Pointer,
-        /// highest block that was claimed
-        0x90 claim_blk_seq: u64,
-        0x98 flags:         ZilFlags,
-        /// highest record that was claimed
-        0xa0 claim_lr_seq:  u64,
-        0xa8 pad:           Pad<24>,
     }
 }
 
