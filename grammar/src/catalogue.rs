@@ -77,6 +77,7 @@ pub const FAMILIES: &[(&str, &[Structure])] = &[
     ("gang block", crate::gang::STRUCTURES),
     ("object", crate::dnode::STRUCTURES),
     ("object set", crate::objset::STRUCTURES),
+    ("ZAP", crate::zap::STRUCTURES),
 ];
 
 /// All structures, family by family.

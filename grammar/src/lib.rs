@@ -41,3 +41,4 @@ pub mod object_type;
 pub mod objset;
 pub mod quantity;
 pub mod uberblock;
+pub mod zap;

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use crate::input::{Input, Parse, Parsed, bytes};
+use crate::input::{Input, Order, Parse, Parsed, bytes};
 use crate::spec::{Describe, FromBits};
 use crate::tree::{Problem, Value};
 
@@ -216,5 +216,60 @@ impl Describe for Reserved {
 impl FromBits for Reserved {
     fn from_bits(bits: u64) -> Self {
         Reserved(bits)
+    }
+}
+
+/// Unsigned integers of `WIDTH` bytes, up to the end of what is read: one thing in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers<'a, const WIDTH: usize> {
+    /// The integers as they are on disk.
+    pub bytes: &'a [u8],
+    /// Their byte order.
+    pub order: Order,
+}
+
+impl<const WIDTH: usize> Describe for Numbers<'_, WIDTH> {
+    fn value(&self) -> Value {
+        Value::Integers(u8::try_from(WIDTH).unwrap_or_default(), self.order)
+    }
+}
+impl<'a, const WIDTH: usize> Parse<'a> for Numbers<'a, WIDTH> {
+    fn parse(i: Input<'a>) -> Parsed<'a, Self> {
+        let (order, len) = (i.order(), i.bytes().len());
+        let odd = len.checked_rem(WIDTH).unwrap_or_default();
+        bytes(len.saturating_sub(odd))(i).map(|(i, bytes)| (i, Numbers { bytes, order }))
+    }
+}
+impl<'a, const WIDTH: usize> Numbers<'a, WIDTH> {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len().checked_div(WIDTH).unwrap_or_default()
+    }
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Number `n`.
+    #[must_use]
+    pub fn get(&self, n: usize) -> Option<u64> {
+        let at = n.checked_mul(WIDTH)?;
+        self.bytes.get(at..at.checked_add(WIDTH)?).map(|one| integer(one, self.order))
+    }
+    /// All of them.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + use<'a, WIDTH> {
+        let order = self.order;
+        self.bytes.as_chunks::<WIDTH>().0.iter().map(move |one| integer(one, order))
+    }
+}
+
+/// The number that up to eight bytes are.
+#[must_use]
+pub fn integer(bytes: &[u8], order: Order) -> u64 {
+    let add = |n: u64, b: &u8| n << 8 | u64::from(*b);
+    match order {
+        Order::Big => bytes.iter().fold(0, add),
+        Order::Little => bytes.iter().rev().fold(0, add),
     }
 }
