@@ -78,6 +78,14 @@ pub const FAMILIES: &[(&str, &[Structure])] = &[
     ("object", crate::dnode::STRUCTURES),
     ("object set", crate::objset::STRUCTURES),
     ("ZAP", crate::zap::STRUCTURES),
+    ("directory", crate::dirent::STRUCTURES),
+    ("system attributes", crate::sa::STRUCTURES),
+    ("attribute layout", crate::layout::STRUCTURES),
+    ("znode", crate::znode::STRUCTURES),
+    ("ACL", crate::acl::STRUCTURES),
+    ("POSIX ACL", crate::posix_acl::STRUCTURES),
+    ("identity", crate::fuid::STRUCTURES),
+    ("extended attributes", crate::xattr::STRUCTURES),
 ];
 
 /// All structures, family by family.

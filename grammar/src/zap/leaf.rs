@@ -14,7 +14,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::input::{Input, Order, Parse, Parsed, bytes, exactly, framed};
-use crate::quantity::{Hash, Numbers, Pad, Reserved, Zero};
+use crate::quantity::{Hash, Magic32, Numbers, Pad, Reserved, Zero};
 use crate::spec::{Describe, Parts};
 use crate::tree::{Problem, Trace, Value};
 use crate::zap::hash::Hashing;
@@ -86,7 +86,7 @@ record! {
         0x08 pad1:       Zero,
         /// the top bits that the hashes of all its keys share
         0x10 prefix:     Hash,
-        0x18 magic:      u32 = exactly(MAGIC),
+        0x18 magic:      Magic32 = exactly(Magic32(MAGIC)),
         /// free chunks
         0x1c nfree:      u16,
         /// attributes
