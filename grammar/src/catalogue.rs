@@ -85,6 +85,15 @@ pub const FAMILIES: &[(&str, &[Structure])] = &[
     ("checkpoint", crate::checkpoint::STRUCTURES),
     ("intent log", crate::zil::STRUCTURES),
     ("cache device", crate::l2arc::STRUCTURES),
+    ("ZAP", crate::zap::STRUCTURES),
+    ("directory", crate::dirent::STRUCTURES),
+    ("system attributes", crate::sa::STRUCTURES),
+    ("attribute layout", crate::layout::STRUCTURES),
+    ("znode", crate::znode::STRUCTURES),
+    ("ACL", crate::acl::STRUCTURES),
+    ("POSIX ACL", crate::posix_acl::STRUCTURES),
+    ("identity", crate::fuid::STRUCTURES),
+    ("extended attributes", crate::xattr::STRUCTURES),
 ];
 
 /// All structures, family by family.

@@ -263,6 +263,28 @@ impl FromBits for Reserved {
     }
 }
 
+/// A constant of 32 bits that says what the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Magic32(pub u32);
+
+impl Describe for Magic32 {
+    const SIZE: Option<usize> = Some(4);
+    fn value(&self) -> Value {
+        Value::Hex(u64::from(self.0))
+    }
+}
+impl<'a> Parse<'a> for Magic32 {
+    #[inline(always)]
+    fn parse(i: Input<'a>) -> Parsed<'a, Self> {
+        u32::parse(i).map(|(i, n)| (i, Magic32(n)))
+    }
+}
+impl From<Magic32> for u64 {
+    fn from(magic: Magic32) -> u64 {
+        u64::from(magic.0)
+    }
+}
+
 /// Unsigned integers of `WIDTH` bytes, up to the end of what is read: one thing in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbers<'a, const WIDTH: usize> {
