@@ -5,15 +5,22 @@
 
 use nom::Parser;
 
+use crate::brt::BrtVdev;
+use crate::ddt::LogHeader;
+use crate::dsl::bookmark::RedactionListHeader;
 use crate::dsl::bpobj::BpobjHeader;
 use crate::dsl::bptree::BptreeHeader;
 use crate::dsl::dataset::DslDataset;
 use crate::dsl::deadlist::DeadlistHeader;
 use crate::dsl::dir::DslDir;
 use crate::dsl::history::HistoryHeader;
-use crate::input::{Input, Parse, Parsed, rest};
+use crate::indirect_mapping::MappingHeader;
+use crate::input::{Input, Parse, Parsed, ahead, rest};
 use crate::object_type::ObjectType;
 use crate::quantity::Bytes;
+use crate::sa::Sa;
+use crate::space_map::SpaceMapHeader;
+use crate::znode::Znode;
 
 one_of! {
     /// What a bonus area holds.
@@ -30,8 +37,24 @@ one_of! {
         History(HistoryHeader),
         /// Deadlist.
         Deadlist(DeadlistHeader),
+        /// Space map.
+        SpaceMap(SpaceMapHeader<'a>),
+        /// Attributes of a file, of ZPL 5.
+        Sa(Sa<'a>),
+        /// Attributes of a file, of ZPL 1 to 4.
+        Znode(Znode<'a>),
         /// Datasets being destroyed.
         Bptree(BptreeHeader),
+        /// Mapping of a removed vdev.
+        Mapping(MappingHeader),
+        /// Entries in the births of a removed vdev.
+        Births(u64),
+        /// Block reference table of a vdev.
+        Brt(BrtVdev),
+        /// Log of a dedup table.
+        DdtLog(LogHeader),
+        /// Redaction list.
+        Redaction(RedactionListHeader),
         /// Nothing, or nothing that this grammar knows.
         Raw(&'a [u8]),
     }
@@ -49,11 +72,33 @@ impl<'a> Bonus<'a> {
             ObjectType::DSL_DATASET => DslDataset::parse.map(Bonus::DslDataset).parse_complete(i),
             ObjectType::SPA_HISTORY_OFFSETS => HistoryHeader::parse.map(Bonus::History).parse_complete(i),
             ObjectType::DEADLIST_HDR => DeadlistHeader::parse.map(Bonus::Deadlist).parse_complete(i),
-            ObjectType(0xc3) => match i.bytes().len() {
-                40 => BptreeHeader::parse.map(Bonus::Bptree).parse_complete(i),
-                _ => rest.map(Bonus::Raw).parse_complete(i),
-            },
+            ObjectType::SPACE_MAP_HEADER => SpaceMapHeader::parse.map(Bonus::SpaceMap).parse_complete(i),
+            // set up, but never written
+            ObjectType::SA if i.bytes().iter().all(|b| *b == 0) => rest.map(Bonus::Raw).parse_complete(i),
+            ObjectType::SA => Sa::parse.map(Bonus::Sa).parse_complete(i),
+            ObjectType::ZNODE => Znode::parse.map(Bonus::Znode).parse_complete(i),
+            UINT64_METADATA => by_length(i),
             _ => rest.map(Bonus::Raw).parse_complete(i),
         }
+    }
+}
+
+/// The new-style type of most headers: words, metadata.
+const UINT64_METADATA: ObjectType = ObjectType(0xc3);
+
+/// Bonuses that only their length tells apart. A redaction list has a word for each of its
+/// snapshots, whose number stands in its fourth word.
+fn by_length(i: Input<'_>) -> Parsed<'_, Bonus<'_>> {
+    let words = i.bytes().len() / 8;
+    let snaps = ahead(24, u64::parse)(i).map_or(0, |(_, snaps)| snaps);
+    let redaction = snaps > 0 && u64::try_from(words).is_ok_and(|words| words.checked_sub(4) == Some(snaps));
+    match words {
+        1 => u64::parse.map(Bonus::Births).parse_complete(i),
+        _ if redaction => RedactionListHeader::parse.map(Bonus::Redaction).parse_complete(i),
+        3 | 4 => MappingHeader::parse.map(Bonus::Mapping).parse_complete(i),
+        5 => BptreeHeader::parse.map(Bonus::Bptree).parse_complete(i),
+        7 => BrtVdev::parse.map(Bonus::Brt).parse_complete(i),
+        8 => LogHeader::parse.map(Bonus::DdtLog).parse_complete(i),
+        _ => rest.map(Bonus::Raw).parse_complete(i),
     }
 }

@@ -38,7 +38,12 @@ pub fn length(bonus: &Bonus<'_>) -> Option<usize> {
     let bytes = match bonus {
         Bonus::Size(bytes) => bytes.0,
         Bonus::Bpobj(header) => header.num_blkptrs.saturating_mul(128),
+        Bonus::SpaceMap(header) => header.length.0,
         Bonus::Bptree(header) => header.end.saturating_mul(168),
+        Bonus::Mapping(header) => header.num_entries.saturating_mul(24),
+        Bonus::Births(count) => count.saturating_mul(16),
+        Bonus::Redaction(header) => header.num_entries.saturating_mul(32),
+        Bonus::Brt(header) => header.size.saturating_mul(2),
         _ => return None,
     };
     usize::try_from(bytes).ok()
@@ -48,6 +53,11 @@ pub fn length(bonus: &Bonus<'_>) -> Option<usize> {
 fn of_words(bonus: &Bonus<'_>) -> Option<&'static str> {
     match bonus {
         Bonus::Bptree(_) => Some("bptree"),
+        Bonus::Mapping(_) => Some("indirect-mapping"),
+        Bonus::Births(_) => Some("indirect-births"),
+        Bonus::Brt(_) => Some("brt-counts"),
+        Bonus::DdtLog(_) => Some("ddt-log"),
+        Bonus::Redaction(_) => Some("redaction-list"),
         // one txg for each metaslab
         Bonus::Raw([]) => Some("object-array"),
         _ => None,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use zfsp::checksum::embedded::Piece;
 use zfsp::checksum::fletcher::fletcher4;
 use zfsp::checksum::sha256::sha256;
 use zfsp::compress::decompress;
@@ -95,6 +96,11 @@ struct Block {
     order: Order,
 }
 
+/// The last block of a log is allocated ahead: most often nobody has written it yet.
+fn is_written(log: &[u8]) -> bool {
+    Piece::at(log, 144).is_some() || Piece::ending(log).is_some()
+}
+
 impl Pool {
     fn read(&self, pointer: &Pointer) -> Option<Block> {
         let order = |little| if little { Order::Little } else { Order::Big };
@@ -140,12 +146,13 @@ impl Pool {
         let (_, objset) = Objset::parse(Input::new(&block.bytes, block.order)).unwrap();
         if let Pointer::Block(log) = objset.zil_header.log
             && let Some(log) = self.stored(&log, block.order)
+            && is_written(&log.bytes)
         {
             push(format!("{place}, log"), "ZIL intent log".into(), "zil-block", log.bytes, log.order);
         }
         let mut datasets = Vec::new();
         let Slot::Dnode(meta) = objset.meta_dnode else { return datasets };
-        for (n, block) in self.blocks(&meta, block.order) {
+        for (n, block) in self.blocks(&meta) {
             let per_block = usize::try_from(meta.data_block_size()).unwrap() / SLOT_SIZE;
             push(
                 format!("{place}, dnodes {}", n * per_block as u64),
@@ -191,7 +198,7 @@ impl Pool {
     fn content(&self, dnode: &Dnode<'_>, order: Order) -> (Vec<u8>, Order) {
         let (mut bytes, mut found) = (Vec::new(), order);
         let size = usize::try_from(dnode.data_block_size()).unwrap();
-        for (n, block) in self.blocks(dnode, order) {
+        for (n, block) in self.blocks(dnode) {
             let at = usize::try_from(n).unwrap() * size;
             if at > MOST_CONTENT {
                 break;
@@ -207,25 +214,17 @@ impl Pool {
     }
 
     /// The level-0 blocks that are no holes.
-    fn blocks(&self, dnode: &Dnode<'_>, order: Order) -> Vec<(u64, Block)> {
+    fn blocks(&self, dnode: &Dnode<'_>) -> Vec<(u64, Block)> {
         let mut all = Vec::new();
         let span = u32::from(dnode.indblkshift) - 7;
         let top = u32::from(dnode.nlevels.max(1)) - 1;
         for (n, pointer) in dnode.blkptr.iter().enumerate() {
             let first = (n as u64).checked_shl(span * top).unwrap_or(0);
-            self.below(pointer, top, first, span, order, &mut all);
+            self.below(pointer, top, first, span, &mut all);
         }
         all
     }
-    fn below(
-        &self,
-        pointer: &Pointer,
-        level: u32,
-        first: u64,
-        span: u32,
-        order: Order,
-        all: &mut Vec<(u64, Block)>,
-    ) {
+    fn below(&self, pointer: &Pointer, level: u32, first: u64, span: u32, all: &mut Vec<(u64, Block)>) {
         if all.len() as u64 > MOST_BLOCKS {
             return;
         }
@@ -238,7 +237,7 @@ impl Pool {
         let (_, pointers) = filling(BLKPTR_SIZE, Pointer::parse)(input).unwrap();
         for (n, pointer) in pointers.iter().enumerate() {
             let first = first + (n as u64).checked_shl(span * (level - 1)).unwrap_or(0);
-            self.below(pointer, level - 1, first, span, order, all);
+            self.below(pointer, level - 1, first, span, all);
         }
     }
 }
