@@ -130,7 +130,7 @@ bits! {
         32..39 compression: Compression,
         39..40 embedded: bool,
         40..48 checksum: Checksum,
-        48..56 kind: ObjectType,
+        48..56 r#type: ObjectType,
         /// 0 for data, n for an indirect block of that level
         56..61 level: u8,
         /// encrypted or authenticated
@@ -251,7 +251,7 @@ impl fmt::Display for Blkptr {
                 f,
                 "HOLE [L{} {}] size={size:x}L birth={}L",
                 prop.level(),
-                prop.kind(),
+                prop.r#type(),
                 self.logical_birth
             );
         }
@@ -288,7 +288,7 @@ fn notation(
     let order = if prop.little_endian() { "LE" } else { "BE" };
     let gang = if dva.first().is_some_and(Dva::is_gang) { "gang" } else { "contiguous" };
     let dedup = if prop.dedup() { "dedup" } else { "unique" };
-    write!(f, "{iv}[L{} {}] {} {} ", prop.level(), prop.kind(), prop.checksum(), prop.compression())?;
+    write!(f, "{iv}[L{} {}] {} {} ", prop.level(), prop.r#type(), prop.checksum(), prop.compression())?;
     write!(f, "{protection} {order} {gang} {dedup} {copies} ")?;
     let (lsize, psize) = (prop.lsize().bytes(), prop.psize().bytes());
     write!(f, "size={lsize:x}L/{psize:x}P birth={logical}L/{physical}P fill={fill} cksum={cksum}")
@@ -318,7 +318,7 @@ bits! {
         32..39 compression: Compression,
         39..40 embedded: bool,
         40..48 etype: EmbeddedType,
-        48..56 kind: ObjectType,
+        48..56 r#type: ObjectType,
         56..61 level: u8,
         61..62 encrypted: Reserved,
         62..63 dedup: Reserved,
@@ -371,7 +371,7 @@ impl Embedded {
 impl fmt::Display for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (prop, birth) = (self.prop, self.logical_birth);
-        let (level, kind, lsize) = (prop.level(), prop.kind(), prop.lsize());
+        let (level, kind, lsize) = (prop.level(), prop.r#type(), prop.lsize());
         if prop.etype() == EmbeddedType::REDACTED {
             return write!(f, "REDACTED [L{level} {kind}] size={lsize:x}L birth={birth}L");
         }
@@ -517,10 +517,10 @@ impl<'a> Parse<'a> for Pointer {
         let (i, prop) = ahead(0x30, Prop::parse)(i)?;
         if prop.embedded() {
             Embedded::parse.map(Pointer::Embedded).parse_complete(i)
-        } else if !prop.encrypted() || prop.kind() == ObjectType::OBJSET {
+        } else if !prop.encrypted() || prop.r#type() == ObjectType::OBJSET {
             let of = |b: Blkptr| if b.is_hole() { Pointer::Hole(b) } else { Pointer::Block(b) };
             Blkptr::parse.map(of).parse_complete(i)
-        } else if prop.level() == 0 && prop.kind().is_encrypted() {
+        } else if prop.level() == 0 && prop.r#type().is_encrypted() {
             Encrypted::parse.map(Pointer::Encrypted).parse_complete(i)
         } else {
             Authenticated::parse.map(Pointer::Authenticated).parse_complete(i)

@@ -54,7 +54,7 @@ record! {
     /// Chapter 06, 6.1.
     pub struct Dnode<'a> {
         /// 0: the slot is free
-        0x00 kind:         ObjectType,
+        0x00 r#type:         ObjectType,
         /// log2 of the size of indirect blocks
         0x01 indblkshift:  u8,
         /// 1: the pointers lead to data
@@ -81,7 +81,7 @@ record! {
         0x18 used:         u64,
         0x20 pad3:         Pad<32>,
         0x40 blkptr:       Vec<Pointer>   = list(nblkptr, Pointer::parse),
-             bonus:        Bonus<'a>      = framed(bonuslen, Bonus::of(kind, bonustype)),
+             bonus:        Bonus<'a>      = framed(bonuslen, Bonus::of(bonustype)),
         /// between the bonus and the end, or the spill pointer
              slack:        &'a [u8]       = bytes(slack(extra_slots, nblkptr, bonuslen, flags)),
              spill:        Option<Pointer> = cond(flags.spill_blkptr(), Pointer::parse),
@@ -115,7 +115,7 @@ impl Dnode<'_> {
         u64::from(self.datablkszsec).saturating_mul(512)
     }
     fn summary(&self) -> String {
-        format!("{}, {} level{}", self.kind, self.nlevels, if self.nlevels == 1 { "" } else { "s" })
+        format!("{}, {} level{}", self.r#type, self.nlevels, if self.nlevels == 1 { "" } else { "s" })
     }
     fn judge(&self) -> Option<Problem> {
         let multiple = self.maxblkid != 0;
@@ -143,7 +143,7 @@ record! {
     ///
     /// Chapter 06, 6.1.
     pub struct FreeSlot<'a> {
-        0x0 kind: ObjectType,
+        0x0 r#type: ObjectType,
         0x1 rest: &'a [u8] = bytes(511usize),
     }
     says FreeSlot::summary;

@@ -11,11 +11,11 @@ use nom::Parser;
 use crate::bootenv::BootEnv;
 use crate::catalogue::{Structure, structure};
 use crate::eck::{ECK_SIZE, ZioEck};
-use crate::input::{Input, Parse, Parsed, bytes, framed, tolerated};
+use crate::input::{Input, Parse, Parsed, bytes, framed, rest, tolerated};
 use crate::nvlist::Packed;
 use crate::spec::{Describe, Parts};
 use crate::tree::Value;
-use crate::uberblock::{SLOT_SIZES, Slot, slot_size};
+use crate::uberblock::{SLOT_SIZES, Slot, Uberblock, slot_size};
 
 /// Bytes of a label.
 pub const LABEL_SIZE: usize = 256 << 10;
@@ -83,22 +83,89 @@ impl VdevPhys<'_> {
     }
 }
 
-/// The ring of uberblocks: `None` for slots that hold none.
+/// The ring of uberblocks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ring<'a> {
     /// Bytes of each slot.
     pub slot_size: usize,
-    /// The slots in the order of the bytes.
-    pub slots: Vec<Option<Slot<'a>>>,
+    /// The slots in the order of the bytes; `None` where one is damaged.
+    pub slots: Vec<Option<RingSlot<'a>>>,
+}
+
+one_of! {
+    /// What a slot of the ring holds.
+    pub enum RingSlot<'a> {
+        /// An uberblock.
+        Uberblock(Slot<'a>),
+        /// One of txg 0, from when the device was labelled.
+        Template(Template<'a>),
+        /// None: never used, or left from when the device was labelled.
+        Empty(EmptySlot<'a>),
+    }
+}
+
+record! {
+    /// An uberblock that is none: labelling a device writes the whole ring at once, with this in
+    /// front and one proof at the very end.
+    ///
+    /// Chapter 01, 1.3.
+    pub struct Template<'a> {
+        0x0  uberblock: Uberblock,
+             rest:      &'a [u8] = rest,
+    }
+    says Template::summary;
+}
+
+impl Template<'_> {
+    fn summary(&self) -> &'static str {
+        "template, from when the device was labelled"
+    }
+}
+
+record! {
+    /// A slot without an uberblock. Some still hold a piece of the [`Template`]; when a device has
+    /// grown, slots may be zeros with a proof.
+    ///
+    /// Chapter 01, 1.3.
+    pub struct EmptySlot<'a> {
+        0x0 content: &'a [u8] = before_proof,
+        /// of the slot, or the end of the proof of the whole ring
+            proof:   &'a [u8] = rest,
+    }
+    says EmptySlot::summary;
+}
+
+impl EmptySlot<'_> {
+    fn summary(&self) -> &'static str {
+        if self.content.iter().all(|b| *b == 0) {
+            "empty"
+        } else {
+            "template, from when the device was labelled"
+        }
+    }
+}
+
+fn before_proof(i: Input<'_>) -> Parsed<'_, &'_ [u8]> {
+    bytes(i.bytes().len().saturating_sub(ECK_SIZE))(i)
+}
+
+impl Ring<'_> {
+    /// The uberblocks there are.
+    pub fn uberblocks(&self) -> impl Iterator<Item = &Slot<'_>> {
+        self.slots.iter().flatten().filter_map(|slot| match slot {
+            RingSlot::Uberblock(slot) => Some(slot),
+            RingSlot::Template(_) | RingSlot::Empty(_) => None,
+        })
+    }
 }
 
 impl Describe for Ring<'_> {
     const SIZE: Option<usize> = Some(RING_SIZE);
     fn parts() -> Parts {
-        Slot::parts()
+        RingSlot::parts()
     }
     fn value(&self) -> Value {
-        let used = self.slots.iter().flatten().count();
+        let used = self.uberblocks().count();
         Value::says(format_args!(
             "{used} of {} slots in use, {} bytes each",
             self.slots.len(),
@@ -114,20 +181,29 @@ fn ring<'a>(ashift: Option<u64>) -> impl FnMut(Input<'a>) -> Parsed<'a, Ring<'a>
         while i.bytes().len() >= slot_size {
             let number = slots.len();
             let read = |i: Input<'a>| match i.watch() {
-                None => Slot::parse(i),
-                Some(trace) => trace.item(i, number, Slot::parse),
+                None => RingSlot::parse(i),
+                Some(trace) => trace.item(i, number, RingSlot::parse),
             };
-            let head = i.bytes().get(..slot_size.saturating_sub(ECK_SIZE)).unwrap_or_default();
             let slot;
-            // an unused slot is all zeros, but for its proof
-            (i, slot) = if head.iter().all(|b| *b == 0) {
-                bytes(slot_size).map(|_| None).parse_complete(i)?
-            } else {
-                tolerated(slot_size, read).parse_complete(i)?
-            };
+            (i, slot) = tolerated(slot_size, read).parse_complete(i)?;
             slots.push(slot);
         }
         Ok((i, Ring { slot_size, slots }))
+    }
+}
+
+impl<'a> Parse<'a> for RingSlot<'a> {
+    fn parse(i: Input<'a>) -> Parsed<'a, Self> {
+        let is_zero =
+            |word: core::ops::Range<usize>| i.bytes().get(word).is_some_and(|b| b.iter().all(|b| *b == 0));
+        // neither the magic nor the txg of an uberblock is ever 0
+        if is_zero(0..8) {
+            EmptySlot::parse.map(RingSlot::Empty).parse_complete(i)
+        } else if is_zero(16..24) {
+            Template::parse.map(RingSlot::Template).parse_complete(i)
+        } else {
+            Slot::parse.map(RingSlot::Uberblock).parse_complete(i)
+        }
     }
 }
 

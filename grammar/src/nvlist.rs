@@ -254,9 +254,9 @@ record! {
         /// bytes that it takes in the native encoding
         0x4 decoded_size: u32,
         0x8 name:         Text<'a> = verify(xdr_string(LONGEST_NAME), |name: &Text<'_>| !name.0.contains(&0)),
-            kind:         DataType,
+            r#type:         DataType,
             nelem:        u32,
-            value:        Value<'a> = xdr_value(kind, nelem),
+            value:        Value<'a> = xdr_value(r#type, nelem),
     }
     value XdrPair::shown;
     title XdrPair::title;
@@ -274,12 +274,12 @@ record! {
         0x04 name_size: u16 = between(1, LONGEST_NAME),
         0x06 reserve:   u16,
         0x08 nelem:     u32,
-        0x0c kind:      DataType,
+        0x0c r#type:      DataType,
         0x10 name:      Text<'a> = c_string(usize::from(name_size)),
         /// up to a multiple of eight
              padding:   &'a [u8] = bytes(native_header(name_size).saturating_sub(16).saturating_sub(usize::from(name_size))),
-             value:     Value<'a> = framed(native_room(size, name_size), native_value(kind, nelem)),
-             lists:     Vec<List<'a>> = native_lists(kind, nelem),
+             value:     Value<'a> = framed(native_room(size, name_size), native_value(r#type, nelem)),
+             lists:     Vec<List<'a>> = native_lists(r#type, nelem),
     }
     value NativePair::shown;
     title NativePair::title;

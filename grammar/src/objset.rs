@@ -7,11 +7,11 @@ use alloc::string::String;
 
 use nom::Parser;
 
-use crate::blkptr::Pointer;
 use crate::catalogue::{Structure, structure};
 use crate::dnode::Slot;
 use crate::input::{Input, Parse, Parsed, framed};
-use crate::quantity::{Pad, Reserved, Txg, Words};
+use crate::quantity::{Pad, Reserved, Words};
+use crate::zil::header::ZilHeader;
 
 pub(crate) const STRUCTURES: &[Structure] =
     &[structure!('a: "objset", "object set of 1, 2 or 4 KiB", "06-dnode-objset.md 6.4", Objset<'a>)];
@@ -40,35 +40,6 @@ bits! {
     }
 }
 
-bits! {
-    /// `zh_flags`.
-    pub struct ZilFlags(u64) {
-        0..1  replay_needed: bool,
-        1..2  claim_lr_seq_valid: bool,
-        2..64 reserved: Reserved,
-    }
-}
-
-record! {
-    /// `zil_header_t`: where the intent log starts, and how far it counts.
-    ///
-    /// Chapter 13, 13.8.
-    pub struct ZilHeader: Copy {
-        /// in which an import claimed the log; 0: not claimed
-        0x00 claim_txg:     Txg,
-        /// highest record that was replayed
-        0x08 replay_seq:    u64,
-        /// first block of the chain; a hole: no log
-        0x10 log:           Pointer,
-        /// highest block that was claimed
-        0x90 claim_blk_seq: u64,
-        0x98 flags:         ZilFlags,
-        /// highest record that was claimed
-        0xa0 claim_lr_seq:  u64,
-        0xa8 pad:           Pad<24>,
-    }
-}
-
 record! {
     /// `objset_phys_t`.
     ///
@@ -77,7 +48,7 @@ record! {
         /// its blocks are the dnodes of all objects
         0x000 meta_dnode:         Slot<'a> = framed(512usize, Slot::parse),
         0x200 zil_header:         ZilHeader,
-        0x2c0 kind:               ObjsetType,
+        0x2c0 r#type:               ObjsetType,
         0x2c8 flags:              ObjsetFlags,
         /// of an encrypted object set
         0x2d0 portable_mac:       Words<4>,
@@ -90,7 +61,7 @@ record! {
         0x600 groupused_dnode:    Option<Slot<'a>> = accounting,
         /// space used by each project; feature `project_quota`
         0x800 projectused_dnode:  Option<Slot<'a>> = accounting,
-              rest:               &'a [u8] = crate::input::rest,
+        0xa00 pad2: &'a [u8] = crate::input::rest,
     }
     says Objset::summary;
 }
@@ -106,6 +77,6 @@ fn accounting(i: Input<'_>) -> Parsed<'_, Option<Slot<'_>>> {
 
 impl Objset<'_> {
     fn summary(&self) -> String {
-        alloc::format!("{}", self.kind)
+        alloc::format!("{}", self.r#type)
     }
 }

@@ -72,6 +72,8 @@ quantities! {
     Timestamp = |n| Value::Quantity(n.cast_signed(), utc);
     /// Nanoseconds.
     Nanoseconds = |n| Value::Quantity(n.cast_signed(), duration);
+    /// File type and permissions, as `stat` shows them.
+    Mode = |n| Value::Quantity(n.cast_signed(), permissions);
 }
 
 impl Sectors {
@@ -113,6 +115,48 @@ fn duration(ns: i64) -> String {
         0..1_000_000 => String::new(),
         1_000_000..10_000_000_000 => format!("{} ms", ns / 1_000_000),
         _ => format!("{} s", ns / 1_000_000_000),
+    }
+}
+
+fn permissions(mode: i64) -> String {
+    let kind = match mode >> 12 {
+        0x1 => "fifo ",
+        0x2 => "character device ",
+        0x4 => "directory ",
+        0x6 => "block device ",
+        0x8 => "file ",
+        0xa => "symbolic link ",
+        0xc => "socket ",
+        _ => "",
+    };
+    format!("{kind}{:04o}", mode & 0o7777)
+}
+
+/// A moment: seconds since 1970, and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Time {
+    /// Seconds since 1970, before it negative.
+    pub seconds: i64,
+    /// Nanoseconds after that.
+    pub nanoseconds: u64,
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09}Z", utc(self.seconds).trim_end_matches('Z'), self.nanoseconds)
+    }
+}
+impl Describe for Time {
+    const SIZE: Option<usize> = Some(16);
+    fn value(&self) -> Value {
+        Value::says(self)
+    }
+}
+impl<'a> Parse<'a> for Time {
+    #[inline(always)]
+    fn parse(i: Input<'a>) -> Parsed<'a, Self> {
+        let (rest, [seconds, nanoseconds]) = <[u64; 2]>::parse(i.unwatched())?;
+        Ok((rest.watched_as(i), Time { seconds: seconds.cast_signed(), nanoseconds }))
     }
 }
 

@@ -148,6 +148,15 @@ impl Spec {
     }
 }
 
+/// A name as ZFS has it: Rust writes `r#type` for `type`.
+#[must_use]
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
 /// True if every offset that `fields` declare is where the sizes before it lead.
 #[must_use]
 pub const fn offsets_hold(fields: &[FieldSpec]) -> bool {

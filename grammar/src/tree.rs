@@ -57,6 +57,11 @@ impl Value {
     pub fn says(what: impl fmt::Display) -> Self {
         Value::Says(what.to_string().into())
     }
+    /// True for groups: their parts say it.
+    #[must_use]
+    pub fn summarises(&self) -> bool {
+        matches!(self, Value::Group | Value::Says(_))
+    }
     /// The value in words, where it says more than the number.
     #[must_use]
     pub fn meaning(&self) -> Option<Cow<'static, str>> {

@@ -55,7 +55,7 @@ record! {
         0xc0 mmp_config:       MmpConfig,
         /// if not 0, this is a checkpoint, of this txg
         0xc8 checkpoint_txg:   Txg,
-        0xd0 raidz_reflow:     RaidzReflow,
+        0xd0 raidz_reflow_info: RaidzReflow,
     }
     says Uberblock::summary;
     judge Uberblock::judge;

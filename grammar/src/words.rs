@@ -51,7 +51,7 @@ macro_rules! record {
         impl $($generics)* $Name $($generics)* {
             const FIELDS: &'static [$crate::spec::FieldSpec] = &[ $(
                 $crate::spec::FieldSpec {
-                    name: stringify!($field),
+                    name: $crate::spec::plain(stringify!($field)),
                     about: concat!("" $(, $doc)*),
                     kind: stringify!($ty),
                     at: $crate::record!(@at $($at)?),
@@ -141,7 +141,7 @@ macro_rules! bits {
         impl $Name {
             const RANGES: &'static [$crate::spec::BitSpec] = &[ $(
                 $crate::spec::BitSpec {
-                    name: stringify!($field),
+                    name: $crate::spec::plain(stringify!($field)),
                     about: concat!("" $(, $doc)*),
                     kind: stringify!($ty),
                     lo: $lo,
@@ -306,6 +306,7 @@ macro_rules! one_of {
     ) => {
         $(#[doc = $about])*
         #[derive(Clone, Debug, PartialEq $($(, $derive)+)?)]
+        #[allow(clippy::large_enum_variant)] // read once, from bytes of one size
         $vis enum $Name $(<$lt>)? {
             $( $(#[doc = $doc])* $Variant($ty) ),*
         }

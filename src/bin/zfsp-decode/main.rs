@@ -1,2 +1,175 @@
-//! placeholder
-fn main() {}
+//! `zfsp-decode`: what do these bytes say?
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program prints
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use zfsp::decode::{self, Decoded, auto, extent};
+use zfsp::view::rows::Detail;
+use zfsp::view::{json, spec, text};
+use zfsp_grammar::blkptr;
+use zfsp_grammar::catalogue::{self, FAMILIES, Structure};
+use zfsp_grammar::input::Order;
+
+mod args;
+mod source;
+
+use args::Args;
+use source::Source;
+
+/// How a run ends.
+#[derive(Clone, Copy)]
+enum Exit {
+    Well = 0,
+    Nothing = 1,
+    Usage = 2,
+    Damaged = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Well => 0,
+            Exit::Nothing => 1,
+            Exit::Usage => 2,
+            Exit::Damaged => 3,
+        })
+    }
+}
+
+/// Why nothing was done.
+struct Failure(Exit, String);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(exit) => exit.into(),
+        Err(Failure(exit, why)) => {
+            anstream::eprintln!("{ERROR}zfsp-decode:{ERROR:#} {why}");
+            exit.into()
+        }
+    }
+}
+
+const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.list {
+        return print(&list());
+    }
+    if let Some(name) = &args.spec {
+        return print(&spec::page(structure(name)?));
+    }
+    if let Some(shell) = args.completions {
+        clap_complete::generate(shell, &mut Args::command(), "zfsp-decode", &mut io::stdout());
+        return Ok(Exit::Well);
+    }
+    let name = args.structure.as_deref().unwrap_or_default();
+    let order = match (args.le, args.be) {
+        (true, _) => Some(Order::Little),
+        (_, true) => Some(Order::Big),
+        _ => None,
+    };
+    let named = if name == "auto" { None } else { Some(structure(name)?) };
+    let source = Source::read(args, name)?;
+    let (at, bytes) = (source.at, source.bytes.as_slice());
+    if bytes.is_empty() {
+        return Err(Failure(Exit::Nothing, format!("{}: no bytes at {:#x}", source.name, args.at)));
+    }
+    let (structure, bytes) = if let Some(structure) = named {
+        (structure, if args.length.is_none() { extent::trim(name, bytes) } else { bytes })
+    } else {
+        let candidates = auto::candidates(bytes, at, order);
+        let best = candidates.first().ok_or_else(|| unknown(&source))?;
+        explain(args, &candidates)?;
+        (best.structure, bytes)
+    };
+    let decoded = decode::decode(structure, bytes, at, order, args.count);
+    if decoded.is_nothing() {
+        let (path, place, problem) = decoded.first_problem().map_or_else(
+            || (name.to_owned(), at, "no field could be read".into()),
+            |(p, a, e)| (p, a, e.text),
+        );
+        let hint = source.hint(structure.name);
+        return Err(Failure(Exit::Nothing, format!("{path} at {place:#x}: {problem}{hint}")));
+    }
+    show(args, &decoded)?;
+    Ok(if decoded.is_sound() { Exit::Well } else { Exit::Damaged })
+}
+
+fn structure(name: &str) -> Result<&'static Structure, Failure> {
+    catalogue::find(name).ok_or_else(|| {
+        let near = catalogue::structures().map(|s| s.name).filter(|n| n.contains(name) || name.contains(n));
+        let near: Vec<&str> = near.collect();
+        let hint = if near.is_empty() {
+            "--list names them all".into()
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
+        Failure(Exit::Usage, format!("no structure '{name}': {hint}"))
+    })
+}
+
+fn unknown(source: &Source) -> Failure {
+    Failure(Exit::Nothing, format!("{}: nothing that ZFS writes is recognised here", source.name))
+}
+
+/// Names the candidates with their reasons, on standard error: standard output is for the best one.
+fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
+    if args.json || args.values {
+        return Ok(());
+    }
+    let mut out = String::new();
+    for (n, c) in candidates.iter().take(5).enumerate() {
+        let mark = if n == 0 { "->" } else { "  " };
+        out.push_str(&format!("{mark} {:14} {}, {}\n", c.structure.name, c.order, c.reasons.join("; ")));
+    }
+    print(&out).map(|_| ())
+}
+
+fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
+    if args.json {
+        print(&format!("{:#}\n", json::document(decoded)))?;
+    } else if args.values {
+        print(&text::values(decoded))?;
+    } else {
+        print(&text::tree(decoded, if args.full { Detail::Full } else { Detail::Brief }))?;
+    }
+    for (k, problem) in decoded.tree.problems() {
+        let at = decoded.tree.nodes.get(k).map_or(0, |n| n.at);
+        anstream::eprintln!("{ERROR}{}{ERROR:#} at {at:#x}: {}", decoded.tree.path(k), problem.text);
+    }
+    Ok(())
+}
+
+fn list() -> String {
+    let mut out = String::new();
+    for (family, members) in FAMILIES {
+        out.push_str(&format!("{family}\n"));
+        for s in *members {
+            out.push_str(&format!("  {:24} {}\n", s.name, s.about));
+        }
+    }
+    out
+}
+
+/// Prints to standard output. A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<Exit, Failure> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(Exit::Well),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Well),
+        Err(e) => Err(Failure(Exit::Nothing, format!("standard output: {e}"))),
+    }
+}
+
+/// The sixteen words of a block pointer, if that is what `text` is.
+fn blkptr_words(text: &str) -> Option<Vec<u8>> {
+    Some(blkptr::words(text)?.iter().flat_map(|word| word.to_le_bytes()).collect())
+}
+
+/// Shown in messages for standard input.
+fn name_of(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
+}

@@ -1,0 +1,43 @@
+//! The checkpoint: an uberblock that is kept, and with it all blocks of its state.
+//!
+//! It is the value of `com.delphix:zpool_checkpoint` in the pool's directory of objects: the words of
+//! an [`Uberblock`], of which older software wrote one less. Handbook: `docs/format/01-labels.md`, 1.9,
+//! and `docs/format/13-space.md`, 13.7.
+
+use crate::catalogue::{Structure, structure};
+use crate::input::{Input, Parse, Parsed, bytes};
+use crate::uberblock::{UBERBLOCK_SIZE, Uberblock};
+
+pub(crate) const STRUCTURES: &[Structure] = &[structure!(
+    "checkpoint",
+    "checkpointed uberblock: 27 words, or 26 before OpenZFS 2.3",
+    "13-space.md 13.7",
+    Uberblock = checkpoint
+)];
+
+/// Bytes of an uberblock that has no word for the expansion of RAID-Z vdevs.
+const SHORT_SIZE: usize = UBERBLOCK_SIZE - 8;
+
+/// Reads the words of a checkpoint, 27 or 26; the word that is not there counts as 0.
+///
+/// # Errors
+/// Those of [`Uberblock`].
+pub fn checkpoint(i: Input<'_>) -> Parsed<'_, Uberblock> {
+    let Some(short) = i.bytes().first_chunk::<SHORT_SIZE>().filter(|_| i.bytes().len() < UBERBLOCK_SIZE)
+    else {
+        return Uberblock::parse(i);
+    };
+    let mut long = [0; UBERBLOCK_SIZE];
+    for (to, from) in long.iter_mut().zip(short) {
+        *to = *from;
+    }
+    match Uberblock::parse(i.over(&long)) {
+        Ok((rest, uberblock)) => {
+            let order = rest.order();
+            let (i, _) = bytes(SHORT_SIZE)(i)?;
+            Ok((i.with_order(order), uberblock))
+        }
+        Err(nom::Err::Failure(e) | nom::Err::Error(e)) => Err(nom::Err::Failure(e)),
+        Err(nom::Err::Incomplete(n)) => Err(nom::Err::Incomplete(n)),
+    }
+}

@@ -1,0 +1,43 @@
+//! The tree of destroyed datasets: what a background destroy has still to free.
+//!
+//! Handbook: `docs/format/11-dsl.md`, 11.9b.
+
+use super::bookmark::Zbookmark;
+use crate::blkptr::Pointer;
+use crate::quantity::{Bytes, Txg};
+use crate::tree::Problem;
+
+/// Bytes of an entry.
+pub const ENTRY_SIZE: usize = 168;
+
+record! {
+    /// `bptree_phys_t`.
+    pub struct BptreeHeader: Copy {
+        /// first entry that is left
+        0x00 begin:  u64,
+        /// behind the last entry
+        0x08 end:    u64,
+        0x10 bytes:  Bytes,
+        0x18 comp:   Bytes,
+        0x20 uncomp: Bytes,
+    }
+    judge BptreeHeader::judge;
+}
+
+impl BptreeHeader {
+    fn judge(&self) -> Option<Problem> {
+        (self.begin > self.end).then(|| Problem::corrupt("begins behind its end"))
+    }
+}
+
+record! {
+    /// `bptree_entry_phys_t`.
+    pub struct BptreeEntry: Copy {
+        /// root of the destroyed object set
+        0x00 bp:        Pointer,
+        /// only blocks born later are freed; all ones: done
+        0x80 birth_txg: Txg,
+        /// how far it has come
+        0x88 zb:        Zbookmark,
+    }
+}

@@ -1,0 +1,84 @@
+//! DSL directories: the tree of dataset names, with quotas and used space.
+//!
+//! 256 bytes in the bonus of an object with bonus type 12. Handbook: `docs/format/11-dsl.md`, 11.2.
+
+use crate::quantity::{Bytes, ObjectId, Pad, Reserved, Timestamp};
+use crate::tree::Problem;
+
+bits! {
+    /// `dd_flags`.
+    pub struct DirFlags(u64) {
+        /// the breakdown counts
+        0..1  used_breakdown: bool,
+        1..64 reserved: Reserved,
+    }
+}
+
+record! {
+    /// `dd_used_breakdown`: what the used space is made of.
+    ///
+    /// Chapter 11, 11.2.
+    pub struct UsedBreakdown: Copy {
+        /// the live dataset
+        0x00 head:       Bytes,
+        /// its snapshots
+        0x08 snap:       Bytes,
+        /// the directories below
+        0x10 child:      Bytes,
+        /// reserved by the directories below
+        0x18 child_rsrv: Bytes,
+        /// reserved by `refreservation`
+        0x20 refrsrv:    Bytes,
+    }
+}
+
+record! {
+    /// `dsl_dir_phys_t`.
+    ///
+    /// Chapter 11, 11.2.
+    pub struct DslDir: Copy {
+        0x00 creation_time:      Timestamp,
+        /// the live dataset; 0 for the special directories
+        0x08 head_dataset_obj:   ObjectId,
+        /// 0: the root directory
+        0x10 parent_obj:         ObjectId,
+        /// snapshot that it was cloned from
+        0x18 origin_obj:         ObjectId,
+        /// ZAP: name of each child, its directory
+        0x20 child_dir_zapobj:   ObjectId,
+        /// charged to it: head, snapshots, children, reservations
+        0x28 used_bytes:         Bytes,
+        /// physical, before RAID-Z and copies
+        0x30 compressed_bytes:   Bytes,
+        /// logical
+        0x38 uncompressed_bytes: Bytes,
+        /// 0: none
+        0x40 quota:              Bytes,
+        0x48 reserved:           Bytes,
+        /// ZAP of the properties
+        0x50 props_zapobj:       ObjectId,
+        /// ZAP of the delegated permissions; 0: none
+        0x58 deleg_zapobj:       ObjectId,
+        0x60 flags:              DirFlags,
+        0x68 used_breakdown:     UsedBreakdown,
+        /// ZAP: datasets cloned from snapshots of this directory
+        0x90 clones:             ObjectId,
+        0x98 pad:                Pad<104>,
+    }
+    judge DslDir::judge;
+}
+
+impl DslDir {
+    /// Compression ratio in hundredths: 100 where nothing is stored.
+    #[must_use]
+    pub fn compressratio(&self) -> u64 {
+        self.uncompressed_bytes.0.saturating_mul(100).checked_div(self.compressed_bytes.0).unwrap_or(100)
+    }
+    fn judge(&self) -> Option<Problem> {
+        let UsedBreakdown { head, snap, child, child_rsrv, refrsrv } = self.used_breakdown;
+        let sum =
+            [head, snap, child, child_rsrv, refrsrv].iter().fold(0u64, |sum, part| sum.wrapping_add(part.0));
+        (self.flags.used_breakdown() && sum != self.used_bytes.0)
+            .then(|| Problem::corrupt("used_bytes is not the sum of its breakdown"))
+    }
+}

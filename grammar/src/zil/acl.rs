@@ -1,0 +1,243 @@
+//! Records of access control lists, and the identities in all records.
+//!
+//! ACEs in the log have the form of the system call, not that of the disk: a number for who, and where it
+//! stands for a name of a domain, the name follows behind all ACEs. Linux writes none of this. Handbook:
+//! `docs/format/13-space.md`, 13.8, "acl_create", "acl_v0" and "acl".
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use nom::combinator::cond;
+
+use crate::input::{
+    Input, Parse, Parsed, Text, Why, bytes, fail, filling, framed, list, nul_terminated, rest,
+};
+use crate::quantity::{Bytes, Reserved};
+use crate::tree::Problem;
+use crate::zil::record::Foid;
+
+bits! {
+    /// A user or group.
+    pub struct Fuid(u64) {
+        0..32  id: u32,
+        /// 0: a plain number; n: the n-th domain that the record names
+        32..64 domain: u32,
+    }
+}
+
+impl Fuid {
+    /// How many different domains these name.
+    pub(super) fn domains([a, b]: [Fuid; 2]) -> usize {
+        let (a, b) = (a.domain(), b.domain());
+        usize::from(a != 0).saturating_add(usize::from(b != 0 && b != a))
+    }
+}
+
+impl fmt::Display for Fuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.domain() {
+            0 => write!(f, "{}", self.id()),
+            domain => write!(f, "{domain}:{}", self.id()),
+        }
+    }
+}
+
+symbols! {
+    /// What an ACE does.
+    pub struct AceType(u16) {
+        ALLOW = 0 "allow",
+        DENY = 1 "deny",
+        AUDIT = 2 "audit",
+        ALARM = 3 "alarm",
+        ALLOW_COMPOUND = 4 "allow compound",
+        ALLOW_OBJECT = 5 "allow object",
+        DENY_OBJECT = 6 "deny object",
+        AUDIT_OBJECT = 7 "audit object",
+        ALARM_OBJECT = 8 "alarm object",
+    }
+}
+
+bits! {
+    /// What an ACE is about.
+    ///
+    /// Chapter 12, 12.6.
+    pub struct AceMask(u32) {
+        /// of directories: list
+        0..1   read_data: bool,
+        /// of directories: add a file
+        1..2   write_data: bool,
+        /// of directories: add a directory
+        2..3   append_data: bool,
+        3..4   read_xattr: bool,
+        4..5   write_xattr: bool,
+        /// of directories: traverse
+        5..6   execute: bool,
+        6..7   delete_child: bool,
+        7..8   read_attributes: bool,
+        8..9   write_attributes: bool,
+        9..16  reserved: Reserved,
+        16..17 delete: bool,
+        17..18 read_acl: bool,
+        18..19 write_acl: bool,
+        19..20 write_owner: bool,
+        20..21 synchronize: bool,
+        21..32 more: Reserved,
+    }
+}
+
+record! {
+    /// `ace_t`: an entry of an ACL in the form of the system call.
+    ///
+    /// Chapter 13, 13.8.
+    pub struct Ace<'a> {
+        /// user or group; means nothing where the flags say owner, group or everyone
+        0x0 who:    u32,
+        0x4 mask:   AceMask,
+        0x8 flags:  AceFlags,
+        0xa kind:   AceType,
+        /// object type and inherited object type, of types 5 to 8
+        0xc object: Option<&'a [u8]> = cond((AceType::ALLOW_OBJECT..=AceType::ALARM_OBJECT).contains(&kind), bytes(32usize)),
+    }
+    says Ace::summary;
+}
+
+bits! {
+    /// To whom and where an ACE applies.
+    ///
+    /// Chapter 12, 12.6.
+    pub struct AceFlags(u16) {
+        0..1   file_inherit: bool,
+        1..2   dir_inherit: bool,
+        2..3   no_propagate: bool,
+        3..4   inherit_only: bool,
+        4..5   successful_access: bool,
+        5..6   failed_access: bool,
+        6..7   identifier_group: bool,
+        7..8   inherited: bool,
+        8..12  reserved: Reserved,
+        12..13 owner: bool,
+        13..14 group: bool,
+        14..15 everyone: bool,
+        15..16 more: Reserved,
+    }
+}
+
+impl Ace<'_> {
+    fn summary(&self) -> String {
+        let who = match (self.flags.owner(), self.flags.group(), self.flags.everyone()) {
+            (true, ..) => "owner@".into(),
+            (_, true, _) => "group@".into(),
+            (_, _, true) => "everyone@".into(),
+            _ if self.flags.identifier_group() => format!("group {}", self.who),
+            _ => format!("user {}", self.who),
+        };
+        format!("{} {who} {:#x}", self.kind, self.mask.0)
+    }
+}
+
+/// Bytes of an [`Ace`] without object types.
+const ACE_SIZE: usize = 12;
+
+/// ACEs in `len` bytes, and on to the next multiple of 8.
+pub(super) fn aces<'a>(len: Bytes) -> impl FnMut(Input<'a>) -> Parsed<'a, Vec<Ace<'a>>> {
+    let len = usize::try_from(len.0).unwrap_or(usize::MAX);
+    let padding = len.checked_next_multiple_of(8).and_then(|end| end.checked_sub(len));
+    move |i| {
+        let (i, all) = framed(len, filling(ACE_SIZE, Ace::parse))(i)?;
+        let (i, _) = bytes(padding.unwrap_or_default())(i)?;
+        Ok((i, all))
+    }
+}
+
+/// `n` identities of ACEs.
+pub(super) fn fuids<'a>(n: u64) -> impl FnMut(Input<'a>) -> Parsed<'a, Vec<Fuid>> {
+    list(usize::try_from(n).unwrap_or(usize::MAX), Fuid::parse)
+}
+
+/// `n` names of domains. Each is there for one of the `fuids` at least, or for user or group.
+pub(super) fn domains<'a>(n: u64, fuids: u64) -> impl FnMut(Input<'a>) -> Parsed<'a, Vec<Text<'a>>> {
+    move |i| {
+        let most = fuids.saturating_add(2);
+        if n > most {
+            return fail(i, Why::OutOfRange { least: 0, most, found: n });
+        }
+        list(usize::try_from(n).unwrap_or(usize::MAX), nul_terminated)(i)
+    }
+}
+
+bits! {
+    /// Of the whole ACL.
+    pub struct AclFlags(u64) {
+        0..1  auto_inherit: bool,
+        1..2  protected: bool,
+        2..3  defaulted: bool,
+        3..64 reserved: Reserved,
+    }
+}
+
+record! {
+    /// How long an ACL is that follows.
+    ///
+    /// Chapter 13, 13.8.
+    pub struct AclHead: Copy {
+        /// ACEs
+        0x00 aclcnt:    u64,
+        /// names of domains
+        0x08 domcnt:    u64,
+        /// identities
+        0x10 fuidcnt:   u64,
+        /// bytes of all ACEs
+        0x18 acl_bytes: Bytes,
+        0x20 acl_flags: AclFlags,
+    }
+}
+
+record! {
+    /// `TX_ACL` (`lr_acl_t`).
+    ///
+    /// Chapter 13, 13.8.
+    pub struct Acl<'a> {
+        0x00 foid:    Foid,
+        0x08 head:    AclHead,
+        0x30 aces:    Vec<Ace<'a>> = aces(head.acl_bytes),
+             fuids:   Vec<Fuid> = fuids(head.fuidcnt),
+             domains: Vec<Text<'a>> = domains(head.domcnt, head.fuidcnt),
+             /// up to a multiple of 8 bytes
+             padding: &'a [u8] = rest,
+    }
+    says Acl::summary;
+    judge Acl::judge;
+}
+
+impl Acl<'_> {
+    fn summary(&self) -> String {
+        format!("object {}, {} entries", self.foid.object(), self.aces.len())
+    }
+    fn judge(&self) -> Option<Problem> {
+        let counted = u64::try_from(self.aces.len()) == Ok(self.head.aclcnt);
+        (!counted).then(|| Problem::corrupt("the number of ACEs contradicts their bytes"))
+    }
+}
+
+record! {
+    /// `TX_ACL_V0` (`lr_acl_v0_t`), before ZPL version 3.
+    ///
+    /// Chapter 13, 13.8.
+    pub struct AclV0<'a> {
+        0x00 foid:    Foid,
+        /// ACEs
+        0x08 aclcnt:  u64,
+        0x10 aces:    Vec<Ace<'a>> = list(usize::try_from(aclcnt).unwrap_or(usize::MAX), Ace::parse),
+             /// up to a multiple of 8 bytes
+             padding: &'a [u8] = rest,
+    }
+    says AclV0::summary;
+}
+
+impl AclV0<'_> {
+    fn summary(&self) -> String {
+        format!("object {}, {} entries", self.foid.object(), self.aces.len())
+    }
+}

@@ -1,0 +1,155 @@
+//! Where the bytes come from.
+
+use std::path::Path;
+
+use zfsp::decode::extent;
+use zfsp::device::Device;
+use zfsp::{compress, dump};
+use zfsp_grammar::eck::ECK_MAGIC;
+use zfsp_grammar::label::{LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
+use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
+
+use crate::args::Args;
+use crate::{Exit, Failure, blkptr_words, name_of};
+
+/// The bytes to decode.
+pub(crate) struct Source {
+    /// What messages call them.
+    pub(crate) name: String,
+    /// Position of the first.
+    pub(crate) at: usize,
+    /// The bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// The whole device, for hints.
+    device: Option<Device>,
+}
+
+/// Text dumps are taken from files up to this size; what is larger is raw.
+const LARGEST_DUMP: u64 = 64 << 20;
+
+impl Source {
+    /// What the arguments name.
+    pub(crate) fn read(args: &Args, structure: &str) -> Result<Self, Failure> {
+        let mut source = match (&args.hex, &args.file) {
+            (Some(text), _) => Self::of_text(args, text)?,
+            (None, Some(word))
+                if structure == "blkptr" && blkptr_words(&word.to_string_lossy()).is_some() =>
+            {
+                Self::of_text(args, &word.to_string_lossy())?
+            }
+            (None, file) => Self::of_file(args, file.as_deref().unwrap_or(Path::new("-")), structure)?,
+        };
+        if let Some((algorithm, lsize)) = args.decompress {
+            source.bytes = compress::decompress(algorithm, &source.bytes, lsize)
+                .map_err(|e| Failure(Exit::Nothing, format!("{} at {:#x}: {e}", source.name, source.at)))?;
+            // positions count in the block now
+            source.at = 0;
+        }
+        Ok(source)
+    }
+
+    fn of_text(args: &Args, text: &str) -> Result<Self, Failure> {
+        let bytes = blkptr_words(text).or_else(|| dump::hex(text));
+        let bytes = bytes.ok_or_else(|| Failure(Exit::Usage, format!("no hex digits: '{text}'")))?;
+        let name = "the given bytes".to_owned();
+        Self { name, at: 0, bytes, device: None }.cut(args, None)
+    }
+
+    fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {
+        let failure = |e: zfsp::error::Error| Failure(Exit::Nothing, e.to_string());
+        let device = Device::open(path).map_err(failure)?;
+        let name = name_of(path);
+        if device.len() <= LARGEST_DUMP {
+            let whole =
+                device.read(0, usize::try_from(device.len()).unwrap_or(usize::MAX)).map_err(failure)?;
+            let dump = dump::read(&whole);
+            if dump.form != dump::Form::Raw {
+                let source = Self { name, at: dump.at, bytes: dump.bytes.into_owned(), device: None };
+                return source.cut(args, None);
+            }
+        }
+        let most = if args.decompress.is_some() { LARGEST_BLOCK } else { extent::most(structure) };
+        let most = most.saturating_mul(args.count.max(1));
+        let length = args.length.map_or(most, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let bytes = device.read(args.at, length).map_err(failure)?;
+        let at = usize::try_from(args.base.unwrap_or(0).saturating_add(args.at)).unwrap_or(usize::MAX);
+        Ok(Self { name, at, bytes, device: Some(device) })
+    }
+
+    /// The part that `--at` and `--length` name.
+    fn cut(self, args: &Args, most: Option<usize>) -> Result<Self, Failure> {
+        let skip = usize::try_from(args.at).unwrap_or(usize::MAX);
+        let length = args.length.map_or(most, |n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        let rest = self.bytes.get(skip..).unwrap_or_default();
+        let bytes = rest.get(..length).unwrap_or(rest).to_vec();
+        let base = usize::try_from(args.base.unwrap_or(0)).unwrap_or(usize::MAX);
+        Ok(Self { at: self.at.saturating_add(skip).saturating_add(base), bytes, ..self })
+    }
+
+    /// Where else in the file a structure like this one is found.
+    pub(crate) fn hint(&self, structure: &str) -> String {
+        let Some(device) = &self.device else { return String::new() };
+        let found: Vec<String> = match structure {
+            "label" | "vdev-phys" | "bootenv" => places(device, VDEV_PHYS_STEP, is_label),
+            "uberblock" => places(device, UBERBLOCK_STEP, is_uberblock),
+            _ => return String::new(),
+        };
+        match found.as_slice() {
+            [] => format!("\n  no other {structure} is found in {}", self.name),
+            [first, ..] => {
+                let all = found.join(", ");
+                format!("\n  found elsewhere in {}: at {all}\n  try --at {first}", self.name)
+            }
+        }
+    }
+}
+
+/// Stored bytes that a compressed block has at most.
+const LARGEST_BLOCK: usize = 16 << 20;
+/// Labels start at multiples of this.
+const VDEV_PHYS_STEP: usize = LABEL_SIZE;
+/// Uberblocks start at multiples of this.
+const UBERBLOCK_STEP: usize = 1024;
+/// Places that a hint names.
+const MOST_PLACES: usize = 4;
+/// Bytes searched at each end of a large device: labels stand nowhere else.
+const SEARCHED: u64 = 4 << 20;
+
+fn places(device: &Device, step: usize, is: fn(&[u8]) -> bool) -> Vec<String> {
+    let len = device.len();
+    let mut found = Vec::new();
+    let starts = if len <= SEARCHED.saturating_mul(2) {
+        vec![0]
+    } else {
+        vec![0, (len.saturating_sub(SEARCHED)) & !0x3_ffff]
+    };
+    for start in starts {
+        let Ok(bytes) = device.read(start, usize::try_from(SEARCHED.saturating_mul(2)).unwrap_or_default())
+        else {
+            continue;
+        };
+        for (n, _) in bytes.chunks(step).enumerate() {
+            let at = n.saturating_mul(step);
+            if found.len() < MOST_PLACES && bytes.get(at..).is_some_and(is) {
+                let at = start.saturating_add(u64::try_from(at).unwrap_or_default());
+                found.push(format!("{at:#x}"));
+            }
+        }
+    }
+    found.dedup();
+    found
+}
+
+fn magic(bytes: &[u8], magic: u64) -> bool {
+    let found = bytes.first_chunk().map(|b| (u64::from_le_bytes(*b), u64::from_be_bytes(*b)));
+    found.is_some_and(|(le, be)| le == magic || be == magic)
+}
+
+fn is_label(bytes: &[u8]) -> bool {
+    let eck = VDEV_PHYS_AT.saturating_add(VDEV_PHYS_SIZE).saturating_sub(zfsp_grammar::eck::ECK_SIZE);
+    bytes.get(eck..).is_some_and(|b| magic(b, ECK_MAGIC))
+}
+
+fn is_uberblock(bytes: &[u8]) -> bool {
+    magic(bytes, UBERBLOCK_MAGIC)
+}

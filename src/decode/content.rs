@@ -1,0 +1,55 @@
+//! Which structure the content of an object has: by the type of its dnode, and for new-style types,
+//! which tell only the width of words, by the bonus.
+//!
+//! Handbook: `docs/format/06-dnode-objset.md`, 6.6.
+
+use zfsp_grammar::bonus::Bonus;
+use zfsp_grammar::object_type::{ByteSwap, ObjectType};
+
+/// Name of the structure of the level-0 blocks of an object; `None` for what has none: contents of
+/// files and volumes, objects whose content means nothing, types that the format does not know.
+#[must_use]
+pub fn structure(kind: ObjectType, bonus: &Bonus<'_>) -> Option<&'static str> {
+    match kind {
+        ObjectType::OBJECT_ARRAY | ObjectType::BPOBJ_SUBOBJ => Some("object-array"),
+        ObjectType::PACKED_NVLIST | ObjectType::FUID => Some("nvlist"),
+        ObjectType::BPOBJ => Some("bpobj"),
+        ObjectType::SPACE_MAP => Some("space-map"),
+        ObjectType::INTENT_LOG => Some("zil-block"),
+        ObjectType::DNODE => Some("dnode"),
+        ObjectType::OBJSET => Some("objset"),
+        ObjectType::OLDACL => Some("acl-v0"),
+        ObjectType::ACL => Some("acl"),
+        ObjectType::SPA_HISTORY => Some("history"),
+        ObjectType::SA => Some("sa"),
+        _ => match kind.byteswap()? {
+            ByteSwap::ZAP => Some("zap"),
+            ByteSwap::UINT64 if kind.is_new_style() => of_words(bonus),
+            ByteSwap::UINT32 if kind.is_new_style() => Some("obsolete-counts"),
+            _ => None,
+        },
+    }
+}
+
+/// Bytes of an object's content that count, where the bonus tells; behind them there is padding, or
+/// what was left from before.
+#[must_use]
+pub fn length(bonus: &Bonus<'_>) -> Option<usize> {
+    let bytes = match bonus {
+        Bonus::Size(bytes) => bytes.0,
+        Bonus::Bpobj(header) => header.num_blkptrs.saturating_mul(128),
+        Bonus::Bptree(header) => header.end.saturating_mul(168),
+        _ => return None,
+    };
+    usize::try_from(bytes).ok()
+}
+
+/// Arrays of 64-bit words in new-style objects.
+fn of_words(bonus: &Bonus<'_>) -> Option<&'static str> {
+    match bonus {
+        Bonus::Bptree(_) => Some("bptree"),
+        // one txg for each metaslab
+        Bonus::Raw([]) => Some("object-array"),
+        _ => None,
+    }
+}
