@@ -2,8 +2,8 @@
 //!
 //! An *area*, the bonus of a dnode or a spill block, holds a header and then attributes without names
 //! or lengths. The header names a *layout*, a list of attribute numbers, and has the lengths of those
-//! that vary. Layouts and the *registry* of attributes are ZAPs of each file system, so an area cannot be read for certain
-//! alone; but writers use few layouts, which [`guess`] tells apart. Handbook:
+//! that vary. Layouts and the *registry* of attributes are ZAPs of each file system, so an area alone
+//! cannot be read for certain; but writers use few layouts, which [`guess`] tells apart. Handbook:
 //! `docs/format/12-zpl.md`, 12.2 and 12.3.
 
 use alloc::boxed::Box;

@@ -6,6 +6,7 @@
 //! a block tells which. Handbook: `docs/format/10-zap.md`.
 
 mod assigned;
+pub mod chunk;
 pub mod fat;
 pub mod hash;
 pub mod leaf;
@@ -24,9 +25,10 @@ use crate::input::{Input, Order, Parse, Parsed, ahead, framed, in_order, rest, t
 use crate::quantity::integer;
 use crate::spec::{Describe, Parts};
 use crate::tree::{Problem, Value as Shown};
+use chunk::{CHUNK_SIZE, ChunkType, KeyKind};
 use fat::{BLOCK_SHIFTS, FatHeader, PointerTable, TableInfo};
 use hash::Hashing;
-use leaf::{ChunkType, KeyKind, Leaf};
+use leaf::Leaf;
 use micro::MicroZap;
 use value::{Attribute, Integers, Key};
 
@@ -154,8 +156,7 @@ fn lone_leaf(i: Input<'_>) -> Parsed<'_, Leaf<'_>> {
     let fits = |size: &usize| {
         let chunks =
             i.bytes().get(..*size).and_then(|leaf| leaf.get(size.div_euclid(16).saturating_add(48)..));
-        let kinds =
-            chunks.unwrap_or_default().chunks_exact(leaf::CHUNK_SIZE).filter_map(|chunk| chunk.first());
+        let kinds = chunks.unwrap_or_default().chunks_exact(CHUNK_SIZE).filter_map(|chunk| chunk.first());
         kinds.into_iter().all(|kind| ChunkType(*kind).name().is_some())
     };
     let size = sizes(i).find(fits).or_else(|| sizes(i).next());
@@ -459,7 +460,7 @@ mod tests {
         for n in 7..18 {
             let mut chunk = alloc::vec![253];
             chunk.resize(22, 0);
-            chunk.extend(half(if n == 17 { 0xffff } else { n + 1 }));
+            chunk.extend(half(if n == 17 { 0xffff } else { n.wrapping_add(1) }));
             leaf.extend(chunk);
         }
         bytes.extend(leaf);
