@@ -2,8 +2,8 @@
 //!
 //! An *area*, the bonus of a dnode or a spill block, holds a header and then attributes without names
 //! or lengths. The header names a *layout*, a list of attribute numbers, and has the lengths of those
-//! that vary. Layouts and the *registry* of attributes are ZAPs of each file system, so an area cannot be read for certain
-//! alone; but writers use few layouts, which [`guess`] tells apart. Handbook:
+//! that vary. Layouts and the *registry* of attributes are ZAPs of each file system, so an area alone
+//! cannot be read for certain; but writers use few layouts, which [`guess`] tells apart. Handbook:
 //! `docs/format/12-zpl.md`, 12.2 and 12.3.
 
 use alloc::boxed::Box;
@@ -86,6 +86,8 @@ record! {
         header:     SaHeader<'a>,
         /// each at a multiple of eight bytes
         attributes: Attributes<'a> = guessed(&header),
+        /// left over from a former layout, or the rest of the block
+        slack:      &'a [u8] = rest,
     }
     says Sa::summary;
 }
@@ -279,32 +281,34 @@ fn guessed<'a, 'h>(
     }
 }
 
-/// The usual layout that fits an area, if one does: its lengths lead to the end of the data, and all
-/// values make sense. `data` starts behind the header.
+/// The usual layout that fits an area, if one does: all values make sense, and its lengths lead to the
+/// end of the data or, where none does, into it. `data` starts behind the header.
 #[must_use]
 pub fn guess(header: &SaHeader<'_>, data: Input<'_>) -> Option<Layout> {
-    usual().find(|layout| fits(header, layout, data.unwatched()))
+    let data = data.unwatched();
+    let exactly =
+        |layout: &Layout| fits(header, layout, data).is_some_and(|left| left.iter().all(|b| *b == 0));
+    // an attribute that was removed may leave its bytes
+    usual().find(exactly).or_else(|| usual().find(|layout| fits(header, layout, data).is_some()))
 }
 
-fn fits(header: &SaHeader<'_>, layout: &Layout, data: Input<'_>) -> bool {
+/// What a layout leaves of the data; `None` if it does not fit.
+fn fits<'a>(header: &SaHeader<'_>, layout: &Layout, data: Input<'a>) -> Option<&'a [u8]> {
     let varying = layout.iter().filter(|definition| definition.varies()).count();
     let size = varying.saturating_mul(2).saturating_add(6).next_multiple_of(ALIGNMENT);
     if usize::from(header.layout_info.header_size()) != size
         || header.lengths.iter().skip(varying).any(|unused| unused != 0)
     {
-        return false;
+        return None;
     }
-    let Ok((behind, read)) = attributes(layout, Known::Guessed, header.lengths)(data) else { return false };
-    if behind.bytes().iter().any(|b| *b != 0) {
-        return false;
-    }
+    let (behind, read) = attributes(layout, Known::Guessed, header.lengths)(data).ok()?;
     let sane = |attribute: &Attribute<'_>| match &attribute.value {
         None => false,
         Some(SaValue::Text(target)) => !target.0.is_empty() && !target.0.contains(&0),
         Some(SaValue::Object(object)) => (1..1 << 48).contains(&object.0),
         Some(value) => value.judge().is_none() && bits_are_sane(&value.value()),
     };
-    read.all.iter().all(sane) && read.agrees()
+    (read.all.iter().all(sane) && read.agrees()).then_some(behind.bytes())
 }
 
 /// True if no bit range of the value is wrong.
@@ -435,7 +439,11 @@ impl<'a> Sa<'a> {
                 None => read(i)?,
                 Some(trace) => trace.named(i, "attributes", read)?,
             };
-            Ok((i, Sa { header, attributes }))
+            let (i, slack) = match i.watch() {
+                None => rest(i)?,
+                Some(trace) => trace.named(i, "slack", rest)?,
+            };
+            Ok((i, Sa { header, attributes, slack }))
         }
     }
     fn summary(&self) -> String {
@@ -443,5 +451,70 @@ impl<'a> Sa<'a> {
             [one] => one.title().map(|title| title.to_string()).unwrap_or_default(),
             many => alloc::format!("{} attributes", many.len()),
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+
+    /// A symbolic link with an extended attribute, as chapter 12 describes one.
+    fn link(order: Order) -> Vec<u8> {
+        let mut area = Vec::new();
+        let wide = |n: u64| if order == Order::Little { n.to_le_bytes() } else { n.to_be_bytes() };
+        let half = |n: u16| if order == Order::Little { n.to_le_bytes() } else { n.to_be_bytes() };
+        area.extend(if order == Order::Little { MAGIC.to_le_bytes() } else { MAGIC.to_be_bytes() });
+        for n in [0x0809, 24, 7, 56, 0] {
+            area.extend(half(n));
+        }
+        area.extend([0; 2]);
+        for n in [0xa1ff, 7, 9, 1000, 100, 34, 0x0408_0000_0104] {
+            area.extend(wide(n));
+        }
+        for _ in 0..4 {
+            area.extend([wide(1_700_000_000), wide(5)].concat());
+        }
+        area.extend([wide(1), wide(3)].concat());
+        for (flags, mask) in [(0x1000, 0x1e_019f), (0x2040, 0x12_008f), (0x4000, 0x12_008fu32)] {
+            area.extend([half(0), half(flags)].concat());
+            area.extend(if order == Order::Little { mask.to_le_bytes() } else { mask.to_be_bytes() });
+        }
+        area.extend(b"target1\0");
+        // an attribute "user.colour", 4 bytes, in XDR
+        area.extend([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 36, 0, 0, 0, 36, 0, 0, 0, 11]);
+        area.extend(b"user.colour\0\0\0\0\x0a\0\0\0\x04blue");
+        area.extend([0; 8]);
+        area
+    }
+
+    #[test]
+    fn a_link_in_both_orders() {
+        for order in [Order::Little, Order::Big] {
+            let area = link(order);
+            let (rest, sa) = Sa::parse(Input::new(&area, Order::Little)).unwrap();
+            assert!(rest.bytes().is_empty() && sa.slack.is_empty());
+            let read = &sa.attributes;
+            assert_eq!(read.layout, Known::Guessed);
+            assert_eq!(read.symlink(), Some(Text(b"target1")));
+            assert_eq!(read.fuid(SaName::UID), Some(Fuid(1000)));
+            assert_eq!(read.aces().unwrap().len(), 3);
+            let xattrs: Vec<_> = crate::xattr::entries(&read.xattrs().unwrap().list).collect();
+            assert_eq!(xattrs, [(Text(b"user.colour"), &b"blue"[..])]);
+            assert_eq!(sa.summary(), "lrwxrwxrwx 1000:100, size 7");
+
+            let layout = guess(&sa.header, Input::new(&area[16..], order)).unwrap();
+            let (_, given) = Sa::by(&layout)(Input::new(&area, order)).unwrap();
+            assert_eq!(given.attributes.all, read.all);
+        }
+    }
+
+    #[test]
+    fn what_no_layout_fits() {
+        let mut area = link(Order::Little);
+        area[8] = 25;
+        let (_, sa) = Sa::parse(Input::new(&area, Order::Little)).unwrap();
+        assert_eq!(sa.attributes.layout, Known::Not);
+        assert!(sa.attributes.judge().is_some());
     }
 }

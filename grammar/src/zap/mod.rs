@@ -6,6 +6,7 @@
 //! a block tells which. Handbook: `docs/format/10-zap.md`.
 
 mod assigned;
+pub mod chunk;
 pub mod fat;
 pub mod hash;
 pub mod leaf;
@@ -24,9 +25,10 @@ use crate::input::{Input, Order, Parse, Parsed, ahead, framed, in_order, rest, t
 use crate::quantity::integer;
 use crate::spec::{Describe, Parts};
 use crate::tree::{Problem, Value as Shown};
+use chunk::{CHUNK_SIZE, ChunkType, KeyKind};
 use fat::{BLOCK_SHIFTS, FatHeader, PointerTable, TableInfo};
 use hash::Hashing;
-use leaf::{ChunkType, KeyKind, Leaf};
+use leaf::Leaf;
 use micro::MicroZap;
 use value::{Attribute, Integers, Key};
 
@@ -154,8 +156,7 @@ fn lone_leaf(i: Input<'_>) -> Parsed<'_, Leaf<'_>> {
     let fits = |size: &usize| {
         let chunks =
             i.bytes().get(..*size).and_then(|leaf| leaf.get(size.div_euclid(16).saturating_add(48)..));
-        let kinds =
-            chunks.unwrap_or_default().chunks_exact(leaf::CHUNK_SIZE).filter_map(|chunk| chunk.first());
+        let kinds = chunks.unwrap_or_default().chunks_exact(CHUNK_SIZE).filter_map(|chunk| chunk.first());
         kinds.into_iter().all(|kind| ChunkType(*kind).name().is_some())
     };
     let size = sizes(i).find(fits).or_else(|| sizes(i).next());
@@ -376,5 +377,134 @@ impl Zap<'_> {
     pub fn get(&self, name: &[u8]) -> Option<Integers> {
         let named = |attribute: &Attribute| matches!(&attribute.key, Key::Name(key) if key == name);
         self.entries().filter_map(Result::ok).find(named).map(|attribute| attribute.value)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::tree::Trace;
+
+    fn words(order: Order, all: &[u64]) -> Vec<u8> {
+        let word = |n: &u64| if order == Order::Little { n.to_le_bytes() } else { n.to_be_bytes() };
+        all.iter().flat_map(word).collect()
+    }
+
+    fn problems(bytes: &[u8]) -> usize {
+        let trace = Trace::default();
+        let _ = Zap::parse(Input::new(bytes, Order::Little).watched(&trace))
+            .map(|(_, zap)| assert!(zap.judge().is_none()));
+        trace.into_tree().problems().count()
+    }
+
+    /// The properties of a data set: `acltype` 1, real but for the order.
+    fn micro(order: Order) -> Vec<u8> {
+        let mut bytes = words(order, &[BlockType::MICRO.0, 0xdee3, 0]);
+        bytes.resize(64, 0);
+        bytes.extend(words(order, &[1, 0]));
+        bytes.truncate(64 + 14);
+        bytes.extend(b"acltype");
+        bytes.resize(512, 0);
+        bytes
+    }
+
+    #[test]
+    fn micro_in_both_orders() {
+        for order in [Order::Little, Order::Big] {
+            let bytes = micro(order);
+            let (rest, zap) = Zap::parse(Input::new(&bytes, Order::Little)).unwrap();
+            assert!(rest.bytes().is_empty());
+            assert_eq!(zap.get(b"acltype"), Some(Integers::word(1)));
+            assert_eq!(zap.get(b"acl"), None);
+            assert_eq!(problems(&bytes), 0);
+        }
+    }
+
+    /// A fat ZAP of blocks of 512 bytes: `ROOT` is 34 and a text, 22 bytes with its NUL, spans two chunks.
+    fn fat(order: Order) -> Vec<u8> {
+        let half = |n: u16| if order == Order::Little { n.to_le_bytes() } else { n.to_be_bytes() };
+        let mut bytes = words(order, &[BlockType::HEADER.0, fat::MAGIC, 0, 0, 5, 0, 0, 2, 1, 2, 1, 0, 0]);
+        bytes.resize(256, 0);
+        bytes.extend(words(order, &[1; 32]));
+
+        let hashing = Hashing { salt: 1, ..Hashing::default() };
+        let hashes = [hashing.of_name(b"ROOT"), hashing.of_name(b"text")];
+        let mut leaf = words(order, &[BlockType::LEAF.0, 0, 0]);
+        let magic = leaf::MAGIC;
+        leaf.extend(if order == Order::Little { magic.to_le_bytes() } else { magic.to_be_bytes() });
+        leaf.extend([11, 2, 0, 7].into_iter().flat_map(half));
+        leaf.resize(48, 0);
+        let mut buckets = [0xffff; 16];
+        let bucket = |hash: u64| usize::try_from(hash >> 60).unwrap();
+        (buckets[bucket(hashes[0])], buckets[bucket(hashes[1])]) = (0, 3);
+        leaf.extend(buckets.into_iter().flat_map(half));
+        let entry = |width, [next, name, len, value, n]: [u16; 5], hash| {
+            let fields = [next, name, len, value, n, 0, 0].into_iter().flat_map(half);
+            [252, width].into_iter().chain(fields).chain(words(order, &[hash])).collect::<Vec<u8>>()
+        };
+        let array = |payload: &[u8], next: u16| {
+            let mut chunk = alloc::vec![251];
+            chunk.extend(payload);
+            chunk.resize(22, 0);
+            chunk.extend(half(next));
+            chunk
+        };
+        leaf.extend(entry(8, [0xffff, 1, 5, 2, 1], hashes[0]));
+        leaf.extend(array(b"ROOT\0", 0xffff));
+        leaf.extend(array(&34u64.to_be_bytes(), 0xffff));
+        leaf.extend(entry(1, [0xffff, 4, 5, 5, 22], hashes[1]));
+        leaf.extend(array(b"text\0", 0xffff));
+        leaf.extend(array(b"abcdefghijklmnopqrstu", 6));
+        leaf.extend(array(b"\0", 0xffff));
+        for n in 7..18 {
+            let mut chunk = alloc::vec![253];
+            chunk.resize(22, 0);
+            chunk.extend(half(if n == 17 { 0xffff } else { n.wrapping_add(1) }));
+            leaf.extend(chunk);
+        }
+        bytes.extend(leaf);
+        bytes
+    }
+
+    #[test]
+    fn fat_in_both_orders() {
+        for order in [Order::Little, Order::Big] {
+            let bytes = fat(order);
+            assert_eq!((bytes.len(), problems(&bytes)), (1024, 0));
+            let (_, zap) = Zap::parse(Input::new(&bytes, Order::Little)).unwrap();
+            assert_eq!(zap.get(b"ROOT").and_then(|root| root.first()), Some(34));
+            assert_eq!(zap.get(b"text").unwrap().text().unwrap().0, b"abcdefghijklmnopqrstu");
+            let Zap::Fat(zap) = zap else { unreachable!() };
+            let found = zap.find(&Key::Name(b"ROOT".into())).unwrap().unwrap();
+            assert_eq!(found.value, Integers::word(34));
+            assert!(zap.find(&Key::Name(b"root".into())).is_none());
+            // each block alone
+            assert!(matches!(Zap::parse(Input::new(&bytes[512..], Order::Little)).unwrap().1, Zap::Leaf(_)));
+            assert!(matches!(Zap::parse(Input::new(&bytes[..512], Order::Little)).unwrap().1, Zap::Fat(_)));
+        }
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let good = fat(Order::Little);
+        for (what, at, byte) in [
+            ("a hash", 512 + 80 + 20, 0xee),
+            ("a chain of array chunks", 512 + 80 + 24 * 5 + 22, 5),
+            ("two keys in one chunk", 512 + 80 + 24 * 3 + 4, 1),
+            ("a bucket that leads nowhere", 512 + 48, 9),
+            ("a count of entries", 512 + 30, 3),
+            ("a count of leaves", 64, 7),
+            ("the pointer table", 256, 9),
+            ("a kind of chunk", 512 + 80, 250),
+            ("a leaf's magic", 512 + 24, 0),
+        ] {
+            let mut bad = good.clone();
+            bad[at] = byte;
+            let trace = Trace::default();
+            let _ = crate::catalogue::find("zap")
+                .map(|s| (s.read)(Input::new(&bad, Order::Little).watched(&trace)).is_ok());
+            assert!(trace.into_tree().problems().count() > 0, "{what}");
+        }
     }
 }

@@ -9,8 +9,8 @@ use core::fmt::{self, Write};
 use crate::input::{Order, Text};
 use crate::quantity::integer;
 use crate::tree;
+use crate::zap::chunk::KeyKind;
 use crate::zap::hash::Hashing;
-use crate::zap::leaf::KeyKind;
 
 /// An attribute of a ZAP.
 #[derive(Clone, Debug, PartialEq, Eq)]
