@@ -96,9 +96,16 @@ struct Block {
     order: Order,
 }
 
-/// The last block of a log is allocated ahead: most often nobody has written it yet.
-fn is_written(log: &[u8]) -> bool {
-    Piece::at(log, 144).is_some() || Piece::ending(log).is_some()
+/// The last block of a log is allocated ahead: most often nobody has written it yet, and it holds
+/// what was there before.
+fn is_written(log: &[u8], pointer: &Blkptr) -> bool {
+    let words = pointer.cksum.0;
+    let Some(nused) = log[136..].first_chunk() else { return false };
+    let used = usize::try_from(u64::from_le_bytes(*nused)).unwrap_or(usize::MAX);
+    let slim = used.checked_next_multiple_of(4096).and_then(|used| Piece::at(log.get(..used)?, 144));
+    let old = Piece::ending(log);
+    slim.is_some_and(|p| p.fletcher4(words) == p.stored)
+        || old.is_some_and(|p| p.fletcher2(words) == p.stored)
 }
 
 impl Pool {
@@ -144,9 +151,9 @@ impl Pool {
         };
         push(place.clone(), "DMU objset".into(), "objset", block.bytes.clone(), block.order);
         let (_, objset) = Objset::parse(Input::new(&block.bytes, block.order)).unwrap();
-        if let Pointer::Block(log) = objset.zil_header.log
-            && let Some(log) = self.stored(&log, block.order)
-            && is_written(&log.bytes)
+        if let Pointer::Block(pointer) = objset.zil_header.log
+            && let Some(log) = self.stored(&pointer, block.order)
+            && is_written(&log.bytes, &pointer)
         {
             push(format!("{place}, log"), "ZIL intent log".into(), "zil-block", log.bytes, log.order);
         }

@@ -12,7 +12,7 @@ use crate::blkptr::{BLKPTR_SIZE, Pointer};
 use crate::input::{Input, Parse, Parsed};
 use crate::quantity::{Bytes, ObjectId};
 use crate::spec::{Describe, Parts};
-use crate::tree::{Problem, Value};
+use crate::tree::Value;
 
 record! {
     /// `bpobj_phys_t`: 16 bytes at first, 32 since pool version 3, 48 since 26, 56 with livelists.
@@ -70,8 +70,5 @@ impl Describe for Entry {
     fn value(&self) -> Value {
         let freed: String = if self.freed { "FREE ".into() } else { String::new() };
         Value::says(format_args!("{freed}{}", self.blkptr))
-    }
-    fn judge(&self) -> Option<Problem> {
-        self.blkptr.judge()
     }
 }
