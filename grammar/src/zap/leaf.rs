@@ -10,7 +10,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 
-use crate::input::{Input, Parsed, exactly, framed};
+use crate::input::{Input, Parse, Parsed, exactly, framed};
 use crate::quantity::{Hash, Magic32, Numbers, Pad, Reserved, Zero};
 use crate::tree::Problem;
 use crate::zap::BlockType;

@@ -457,7 +457,7 @@ mod tests {
         leaf.extend(array(b"text\0", 0xffff));
         leaf.extend(array(b"abcdefghijklmnopqrstu", 6));
         leaf.extend(array(b"\0", 0xffff));
-        for n in 7..18 {
+        for n in 7u16..18 {
             let mut chunk = alloc::vec![253];
             chunk.resize(22, 0);
             chunk.extend(half(if n == 17 { 0xffff } else { n.wrapping_add(1) }));
