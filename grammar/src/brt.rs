@@ -44,9 +44,9 @@ record! {
         0x18 totalcount:  u64,
         /// bytes of a region
         0x20 rangesize:   Bytes,
-        /// as if nothing was shared
+        /// of the shared blocks, each counted once
         0x28 usedspace:   Bytes,
-        /// by sharing
+        /// of the shared blocks, each counted as often as it is shared beyond that
         0x30 savedspace:  Bytes,
     }
     says BrtVdev::summary;

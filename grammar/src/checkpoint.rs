@@ -41,3 +41,29 @@ pub fn checkpoint(i: Input<'_>) -> Parsed<'_, Uberblock> {
         Err(nom::Err::Incomplete(n)) => Err(nom::Err::Incomplete(n)),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may fail loudly
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::input::Order;
+    use crate::quantity::Txg;
+    use crate::tree::Trace;
+    use crate::uberblock::UBERBLOCK_MAGIC;
+
+    #[test]
+    fn both_lengths() {
+        let mut words = [0u64; 27];
+        let [magic, version, txg, ..] = &mut words;
+        (*magic, *version, *txg) = (UBERBLOCK_MAGIC, 5000, 37);
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        let (_, long) = checkpoint(Input::new(&bytes, Order::Little)).unwrap();
+        let short = bytes.get(..SHORT_SIZE).unwrap();
+        let trace = Trace::default();
+        let (rest, read) = checkpoint(Input::new(short, Order::Little).watched(&trace)).unwrap();
+        assert_eq!((long, long.txg), (read, Txg(37)));
+        assert_eq!((rest.at(), rest.order()), (SHORT_SIZE, Order::Big));
+    }
+}

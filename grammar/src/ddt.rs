@@ -396,9 +396,16 @@ record! {
         0x38 ref_dsize:  Bytes,
     }
     says Bucket::summary;
+    judge Bucket::judge;
 }
 
 impl Bucket {
+    /// The values of ZAPs are big-endian: read the other way they seldom pass this.
+    fn judge(&self) -> Option<Problem> {
+        let impossible =
+            self.blocks.saturating_mul(Sectors::SIZE) > self.lsize.0 || self.ref_blocks < self.blocks;
+        impossible.then(|| Problem::corrupt("more blocks than their sizes or references allow"))
+    }
     fn summary(&self) -> String {
         match self.blocks {
             0 => "none".into(),

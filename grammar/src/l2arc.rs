@@ -279,7 +279,7 @@ impl LogBlock {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test may fail loudly
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may fail loudly
 mod tests {
     use super::*;
     use crate::input::Order;

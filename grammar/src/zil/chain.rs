@@ -217,3 +217,88 @@ impl<'a> ZilBlock<'a> {
         (end <= len && len <= size).then(|| (len, end.saturating_sub(32)..end))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::zil::record::tests::record;
+    use crate::zil::record::{Body, TxType};
+
+    /// A chain structure with this `prop` in the next pointer.
+    fn chain(order: Order, prop: u64, nused: u64) -> Vec<u8> {
+        let mut words = [0; 23];
+        (words[1], words[2], words[7], words[17], words[18]) = (8, 0x1096, prop, nused, ECK_MAGIC);
+        let word = |w: &u64| if order == Order::Little { w.to_le_bytes() } else { w.to_be_bytes() };
+        words.iter().flat_map(word).collect()
+    }
+    const PLAIN: u64 = 0x8009_0902_0007_0007;
+    const ENCRYPTED: u64 = 0xa009_0902_0007_0007;
+
+    fn slim(order: Order, prop: u64) -> Vec<u8> {
+        let records = [record(order, 5, &[34], b"a\0"), record(order, 10, &[22, 0, 0], b"")].concat();
+        let nused = u64::try_from(CHAIN_SIZE + records.len()).unwrap();
+        let mut block = [chain(order, prop, nused), records].concat();
+        block.resize(UNIT, 0);
+        block
+    }
+
+    #[test]
+    fn both_kinds_in_both_orders() {
+        for order in [Order::Little, Order::Big] {
+            let front = slim(order, PLAIN);
+            let records = &front[CHAIN_SIZE..CHAIN_SIZE + 48 + 56];
+            let mut back = records.to_vec();
+            back.resize(UNIT - CHAIN_SIZE, 0);
+            back.extend(chain(order, PLAIN, 48 + 56));
+            let mut read = Vec::new();
+            for (bytes, kind, proof) in
+                [(&front, Checksum::ZILOG2, (UNIT, 152..184)), (&back, Checksum::ZILOG, (UNIT, 4064..4096))]
+            {
+                // the order around the block means nothing
+                let (rest, block) = ZilBlock::parse(Input::new(bytes, Order::Little)).unwrap();
+                assert!(rest.bytes().is_empty());
+                assert_eq!((block.checksum(), block.proven(UNIT)), (kind, Some(proof)));
+                assert_eq!(block.records().len(), 2);
+                read.push((block.records().to_vec(), *block.chain()));
+            }
+            assert_eq!(read[0].0, read[1].0);
+        }
+    }
+
+    #[test]
+    fn what_is_used_must_be_there() {
+        for nused in [183, 4097, u64::MAX] {
+            let mut block = chain(Order::Little, PLAIN, nused);
+            block.resize(UNIT, 0);
+            assert!(ZilBlock::parse(Input::new(&block, Order::Little)).is_err());
+        }
+    }
+
+    #[test]
+    fn records_end_at_one_without_length() {
+        let mut block = slim(Order::Little, PLAIN);
+        block[CHAIN_SIZE + 48 + 8] = 0;
+        let (_, read) = ZilBlock::parse(Input::new(&block, Order::Little)).unwrap();
+        assert_eq!(read.records().len(), 1);
+    }
+
+    #[test]
+    fn encrypted_bodies_are_kept() {
+        let block = slim(Order::Big, ENCRYPTED);
+        let (_, read) = ZilBlock::parse(Input::new(&block, Order::Big)).unwrap();
+        let [remove, _] = read.records() else { panic!("{read:?}") };
+        assert!(matches!(remove.body, Some(Body::Remove(_))), "decrypted: {remove:?}");
+        let mut block = block;
+        block[CHAIN_SIZE + 32..CHAIN_SIZE + 104].fill(0xa5);
+        block[CHAIN_SIZE + 48..CHAIN_SIZE + 80]
+            .copy_from_slice(&slim(Order::Big, 0)[CHAIN_SIZE + 48..CHAIN_SIZE + 80]);
+        let (_, read) = ZilBlock::parse(Input::new(&block, Order::Big)).unwrap();
+        let [remove, truncate] = read.records() else { panic!("{read:?}") };
+        assert_eq!(remove.kind.txtype(), TxType::REMOVE);
+        assert!(matches!(
+            (&remove.body, &truncate.body),
+            (Some(Body::Ciphertext(_)), Some(Body::Ciphertext(_)))
+        ));
+    }
+}

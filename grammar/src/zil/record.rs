@@ -303,3 +303,162 @@ impl<'a> Body<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
+pub(super) mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::input::Order;
+    use crate::zil::attribute::Mask;
+
+    /// A record of this type: words in `order`, and behind them bytes, up to a multiple of 8.
+    pub(in crate::zil) fn record(order: Order, txtype: u64, words: &[u64], tail: &[u8]) -> Vec<u8> {
+        let padding = tail.len().next_multiple_of(8) - tail.len();
+        let reclen = 32 + words.len() * 8 + tail.len() + padding;
+        let all = [&[txtype, reclen.try_into().unwrap(), 7, 9], words].concat();
+        let word = |w: &u64| if order == Order::Little { w.to_le_bytes() } else { w.to_be_bytes() };
+        let mut bytes: Vec<u8> = all.iter().flat_map(word).collect();
+        bytes.extend(tail);
+        bytes.resize(reclen, 0);
+        bytes
+    }
+
+    /// What a record says, the same in both orders; all its bytes are claimed.
+    fn says(txtype: u64, words: &[u64], tail: &[u8]) -> String {
+        let [little, big] = [Order::Little, Order::Big].map(|order| {
+            let bytes = record(order, txtype, words, tail);
+            let (rest, record) = Record::parse(Input::new(&bytes, order)).unwrap();
+            assert!(rest.bytes().is_empty());
+            assert!(record.body.is_some(), "{record:?}");
+            summary(record.kind, record.body.as_ref())
+        });
+        assert_eq!(little, big);
+        little
+    }
+
+    /// directory 34, object 22 in two slots, file 0644, user 5, group 6, generation 64
+    const NEW: [u64; 9] = [34, 1 << 56 | 22, 0o100_644, 5, 6, 64, 0x6b02_f32c, 0x119b_d4ef, 0];
+
+    #[test]
+    fn new_objects() {
+        assert_eq!(says(1, &NEW, b"name\0"), "TX_CREATE name = object 22 in directory 34");
+        assert_eq!(says(2, &NEW, b"name\0"), "TX_MKDIR name = object 22 in directory 34");
+        assert_eq!(says(3, &NEW, b""), "TX_MKXATTR object 22 of file 34");
+        let link = says(4, &NEW, b"name\0to nowhere\0");
+        assert_eq!(link, "TX_SYMLINK name = object 22 in directory 34 -> to nowhere");
+    }
+
+    #[test]
+    fn domains_stand_before_the_name() {
+        let mut new = NEW;
+        (new[3], new[4]) = (1 << 32 | 5, 2 << 32 | 6);
+        let said = says(1, &new, b"S-1-5-21\0S-1-5-22\0name\0");
+        assert_eq!(said, "TX_CREATE name = object 22 in directory 34");
+    }
+
+    #[test]
+    fn attributes_stand_before_the_name() {
+        let order = Order::Little;
+        // three words of bitmap: readonly and the project id; its value in the scan stamp
+        let attr = [0x4_0008u64 << 32 | 3, 0, 0x8, 0, 0, 42, 0, 0, 0];
+        let bytes = record(order, 15, &[NEW.as_slice(), &attr].concat(), b"name\0");
+        let (_, read) = Record::parse(Input::new(&bytes, order)).unwrap();
+        let Some(Body::CreateAttr(create)) = read.body else { panic!("{read:?}") };
+        assert_eq!(create.name.0, b"name");
+        assert!(create.attr.bitmap.readonly() && create.attr.attrs.readonly());
+        assert_eq!(create.attr.projid(), Some(42u64.to_le_bytes()));
+    }
+
+    #[test]
+    fn acls() {
+        let order = Order::Little;
+        // two ACEs, 24 bytes; one identity of one domain
+        let head = [2, 1, 1, 24, 1];
+        let ace = |who: u32, mask: u32, flags: u16, kind: u16| {
+            let words = [who.to_le_bytes(), mask.to_le_bytes()].concat();
+            [words, [flags.to_le_bytes(), kind.to_le_bytes()].concat()].concat()
+        };
+        let tail = [ace(1000, 0x12_0089, 0, 0), ace(0, 0x1f, 0x1000, 1)].concat();
+        let fuid = (1u64 << 32 | 7).to_le_bytes();
+        let named = [&tail, fuid.as_slice(), b"S-1-5-21\0"].concat();
+        let bytes = record(order, 13, &[&[22], head.as_slice()].concat(), &named);
+        let (_, read) = Record::parse(Input::new(&bytes, order)).unwrap();
+        let Some(Body::Acl(acl)) = read.body else { panic!("{read:?}") };
+        assert_eq!((acl.aces.len(), acl.fuids.len(), acl.domains.len()), (2, 1, 1));
+        let create = [&named, b"name\0".as_slice()].concat();
+        let bytes = record(order, 17, &[NEW.as_slice(), &head].concat(), &create);
+        let (_, read) = Record::parse(Input::new(&bytes, order)).unwrap();
+        let Some(Body::CreateAcl(create)) = read.body else { panic!("{read:?}") };
+        assert_eq!((create.name.0, create.aces.len()), (b"name".as_slice(), 2));
+        let bytes = record(order, 12, &[22, 2], &tail);
+        let (_, read) = Record::parse(Input::new(&bytes, order)).unwrap();
+        assert!(matches!(read.body, Some(Body::AclV0(acl)) if acl.aces.len() == 2));
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(says(5, &[34], b"gone\0"), "TX_REMOVE gone in directory 34");
+        assert_eq!(says(6, &[34], b"gone\0"), "TX_RMDIR gone in directory 34");
+        assert_eq!(says(7, &[34, 9], b"more\0"), "TX_LINK more = object 9 in directory 34");
+        assert_eq!(says(8, &[34, 34], b"a\0b\0"), "TX_RENAME a to b in directory 34");
+        let swap = says(22, &[34, 23], b"a\0b\0");
+        assert_eq!(swap, "TX_RENAME_EXCHANGE a in directory 34 to b in directory 23");
+        let whiteout = says(23, &[34, 34, 40, 0o20_000, 0, 0, 64, 1, 2, 0], b"a\0b\0");
+        assert_eq!(whiteout, "TX_RENAME_WHITEOUT a to b in directory 34");
+    }
+
+    #[test]
+    fn contents() {
+        let write =
+            |txtype, tail: &[u8]| says(txtype, &[[22, 0x1000, 5, 0].as_slice(), &[0; 16]].concat(), tail);
+        assert_eq!(write(9, b"12345"), "TX_WRITE object 22 0x1000..0x1005 with data");
+        assert_eq!(write(9, b""), "TX_WRITE object 22 0x1000..0x1005 by pointer");
+        assert_eq!(write(20, b""), "TX_WRITE2 object 22 0x1000..0x1005 by pointer");
+        assert_eq!(says(10, &[22, 0x1000, 0], b""), "TX_TRUNCATE object 22 to size 0x1000");
+        assert_eq!(says(10, &[22, 0x1000, 8], b""), "TX_TRUNCATE object 22 hole 0x1000..0x1008");
+        let clone = [[22, 0, 0x4_0000, 0x2_0000, 2].as_slice(), &[0; 32]].concat();
+        assert_eq!(says(24, &clone, b""), "TX_CLONE_RANGE object 22 0x0..0x40000, 2 blocks");
+        let xattr = says(21, &[22, 3], b"user.a\0abc");
+        assert_eq!(xattr, "TX_SETSAXATTR object 22 user.a, 3 bytes");
+    }
+
+    #[test]
+    fn masks_tell_the_system() {
+        let linux = [0x41, 0x46, 0x70, 0x2068, 0x8000_0000];
+        assert!(linux.iter().all(|word| matches!(Mask::of(*word), Mask::Linux(_))));
+        let others = [0x2, 0xe, 0x80, 0x402, 0x700, 0x1_0000];
+        assert!(others.iter().all(|word| matches!(Mask::of(*word), Mask::Vattr(_))));
+        let fields = |mask| [22, mask, 0o100_751, 123, 456, 1000, 1, 0, 2, 0];
+        assert_eq!(says(11, &fields(0x41), b""), "TX_SETATTR object 22 mode=0751");
+        assert_eq!(says(11, &fields(0x402), b""), "TX_SETATTR object 22 mode=0751");
+        assert_eq!(says(11, &fields(0x46), b""), "TX_SETATTR object 22 uid=123 gid=456");
+        assert_eq!(
+            says(11, &fields(0x2068), b""),
+            "TX_SETATTR object 22 size=1000 mtime=1970-01-01T00:00:02.000000000Z"
+        );
+        let attr = [3u64 | 0x18 << 32, 0, 0x8, 0, 0, 0, 0, 0, 0];
+        let all = [fields(0x8000_0000).as_slice(), &attr].concat();
+        let bytes = record(Order::Little, 11, &all, b"");
+        let (_, read) = Record::parse(Input::new(&bytes, Order::Little)).unwrap();
+        assert_eq!(summary(read.kind, read.body.as_ref()), "TX_SETATTR object 22 readonly hidden");
+    }
+
+    #[test]
+    fn a_body_without_sense_loses_only_itself() {
+        let bytes =
+            record(Order::Little, 9, &[[22, 0, 1 << 40, 0].as_slice(), &[0; 16]].concat(), b"12345678");
+        let (rest, read) = Record::parse(Input::new(&bytes, Order::Little)).unwrap();
+        assert_eq!((rest.bytes().len(), read.body), (0, None));
+    }
+
+    #[test]
+    fn a_length_beyond_the_end_is_refused() {
+        let mut bytes = record(Order::Little, 5, &[34], b"gone\0");
+        bytes[8] += 1;
+        assert!(Record::parse(Input::new(&bytes, Order::Little)).is_err());
+        bytes[8] = 31;
+        assert!(Record::parse(Input::new(&bytes, Order::Little)).is_err());
+    }
+}
