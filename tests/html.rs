@@ -9,6 +9,7 @@ use std::io::Write;
 
 use browser::{Browser, key};
 use common::{fixture, unpacked};
+use proptest::prelude::*;
 use serde_json::Value as Json;
 use zfsp::decode::{Decoded, decode};
 use zfsp::device::Device;
@@ -210,6 +211,19 @@ fn nothing_hostile_leaves_its_place() {
         [r"\\u{202e}txt.exe\\u{2066}", r"\\u{0}b\\u{1b}[31m\\u{85}\\u{200b}", "</script><script>window.owned"]
     {
         assert!(strings.contains(seen), "{seen} in {strings}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn any_bytes_make_a_page(bytes in proptest::collection::vec(any::<u8>(), 0..1500), at in any::<usize>()) {
+        for structure in catalogue::structures() {
+            let decoded = decode(structure, &bytes, at, Some(Order::Little), 1);
+            let page = page(&(&decoded).into());
+            prop_assert_eq!(check_nesting(&page), Ok(()), "{}", structure.name);
+            prop_assert!(embedded(&page)["rows"].is_array());
+        }
     }
 }
 
@@ -427,7 +441,7 @@ const LOWEST_CONTRAST: &str = r"
     const rgb = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
     const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4).reduce((sum, c, k) => sum + c * [.2126, .7152, .0722][k], 0);
     let lowest = [99, ''];
-    for (const el of document.querySelectorAll('h1, h2, dt, dd, button, .title p, .sound, .name, .value, .meaning, .about, .place, .line b:not(.pad), .line i, .run, footer span, footer bdi, #filter, #found')) {
+    for (const el of document.querySelectorAll('h1, h2, dt, dd, button, .title p, .sound, .name, .value, .meaning, .about, .wrong-here, .wrong-below, summary, .place, .line b:not(.pad), .line i, .run, footer span, footer bdi, #filter, #found')) {
         if (!el.textContent.trim() && el.id !== 'filter') continue;
         let back = el;
         while (back && rgb(getComputedStyle(back).backgroundColor)[3] === 0) back = back.parentElement;
@@ -439,14 +453,38 @@ const LOWEST_CONTRAST: &str = r"
 
 #[test]
 fn readable_by_day_and_by_night() {
-    open_objset(|browser| {
-        browser.click(&browser.row("blkptr"));
-        for (scheme, dark) in [("light", false), ("dark", true)] {
-            browser.prefer(scheme);
-            let lowest = browser.run(LOWEST_CONTRAST);
-            assert!(lowest[0].as_f64().unwrap() >= 4.5, "{scheme}: {lowest}");
-            assert_eq!(lowest[2].as_f64().unwrap() < 0.1, dark, "{scheme}: {lowest}");
+    let mut bytes = OBJSET.to_vec();
+    bytes[0x310] = 1; // padding
+    open(&page(&(&read("objset", &bytes, 0)).into()), |browser| {
+        browser.click(".problems summary");
+        browser.click(".problems summary");
+        for field in ["blkptr", "used", "pad3"] {
+            browser.click(&browser.row(field));
+            browser.point(&browser.row("indblkshift"));
+            for (scheme, dark) in [("light", false), ("dark", true)] {
+                browser.prefer(scheme);
+                let lowest = browser.run(LOWEST_CONTRAST);
+                assert!(lowest[0].as_f64().unwrap() >= 4.5, "{scheme}, {field}: {lowest}");
+                assert_eq!(lowest[2].as_f64().unwrap() < 0.1, dark, "{scheme}: {lowest}");
+            }
         }
+        browser.point(&browser.row("blkptr"));
+        let lowest = browser.run(LOWEST_CONTRAST);
+        assert!(lowest[0].as_f64().unwrap() >= 4.5, "passing over bytes: {lowest}");
+    });
+}
+
+#[test]
+fn a_field_among_zeros_says_how_many_are_its_own() {
+    open_objset(|browser| {
+        browser.click(&browser.row("portable_mac"));
+        assert_eq!(browser.count(".run.on"), 1);
+        assert!(browser.run("return document.querySelector('.run.on').dataset.some") == ", 32 of them here");
+        browser.run("document.getElementById('hex').focus()");
+        let runs = browser.count(".run");
+        browser.press(" ");
+        assert_eq!(browser.count(".run"), runs - 1, "space shows the zeros");
+        assert_eq!(browser.marked(), (0x2d0, 0x2ef));
     });
 }
 

@@ -244,7 +244,7 @@ fn form(value: &Value) -> (&'static str, u32, u32) {
         Value::Text(_) => "text",
         Value::Symbol(..) => "symbol",
         Value::Integers(width, order) => {
-            return ("integers", u32::from(*width), u32::from(*order == Order::Big));
+            return ("integers", u32::from(*width).max(1), u32::from(*order == Order::Big));
         }
     };
     (kind, 0, 0)

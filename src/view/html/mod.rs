@@ -61,7 +61,7 @@ impl<'p> From<&'p Decoded<'_>> for Page<'p> {
 /// The whole page: a complete HTML document.
 ///
 /// Its size is that of the style and the script, some 40 KiB, and a small multiple of the bytes and
-/// their fields.
+/// their fields. It recurses as deep as the tree.
 #[must_use]
 pub fn page(view: &Page<'_>) -> String {
     let data = Data::of(view);

@@ -131,7 +131,8 @@
       this.port = port; this.draw = draw; this.length = 0; this.whole = false;
       this.sheet = port.appendChild(make("div", "sheet"));
       this.slice = this.sheet.appendChild(make("div", "slice"));
-      for (const el of [this.sheet, this.slice]) el.setAttribute("role", role);
+      this.sheet.setAttribute("role", "presentation");
+      this.slice.setAttribute("role", role);
       port.addEventListener("scroll", () => this.later(), { passive: true });
       new ResizeObserver(() => { this.measure(); this.later(); }).observe(port);
     }
@@ -250,7 +251,8 @@
       el.classList.add("wrong");
       const mark = make("span", "wrong-here");
       mark.append(make("span", "unseen", "problem: "), problem);
-      says.append(mark, " ");
+      // a long value would push it out of sight
+      if (value.length > 40) says.prepend(mark, " "); else says.append(mark, " ");
     } else if (troubled[k] && !opened()[k]) {
       says.append(make("span", "wrong-below", "\u26a0 problem inside"), " ");
     }
@@ -333,6 +335,7 @@
   }
 
   treeEl.addEventListener("keydown", (e) => {
+    hover(-1);
     if (e.altKey || e.metaKey || e.ctrlKey || !visible.length) return;
     const at = placeOf.get(seen(current)) ?? 0, k = visible[at];
     const go = (n) => select(visible[Math.max(0, Math.min(visible.length - 1, n))]);
@@ -515,20 +518,29 @@
     return el;
   }
 
+  /** The bytes to mark for a field; none where it is all of them: to mark all is to mark nothing. */
+  function extent(k) {
+    if (k < 0 || k >= size) return { at: 0, end: 0, group: false };
+    const group = parts[k] > 0 && kindOf(k) !== "number";
+    return group && from[k] <= 0 && to[k] >= length ? { at: 0, end: 0, group } : { at: from[k], end: to[k], group };
+  }
+
   function paintBytes() {
-    const a = from[current], z = to[current], group = parts[current] > 0 && kindOf(current) !== "number";
-    // to mark all is to mark nothing
-    const all = group && a <= 0 && z >= length;
-    const h = hovered >= 0 ? from[hovered] : 0, i = hovered >= 0 ? to[hovered] : 0;
+    const mine = extent(current), passing = extent(hovered);
     for (const el of hex.slice.querySelectorAll("[data-at]")) {
       const at = Number(el.dataset.at), end = el.dataset.end ? Number(el.dataset.end) : at + 1;
-      const on = !all && at < z && end > a, over = at < i && end > h;
+      const on = at < mine.end && end > mine.at, over = !on && at < passing.end && end > passing.at;
+      const { at: first, end: last } = on ? mine : passing;
       const list = el.classList;
       list.toggle("on", on);
-      list.toggle("part", on && group);
-      list.toggle("hover", over && !on);
-      list.toggle("first", on ? at === a : over && at === h);
-      list.toggle("last", on ? end === z : over && end === i);
+      list.toggle("part", on && mine.group);
+      list.toggle("hover", over);
+      list.toggle("first", (on || over) && at === first);
+      list.toggle("last", (on || over) && end === last);
+      if (el.dataset.end) {
+        const some = Math.min(end, last) - Math.max(at, first);
+        el.dataset.some = (on || over) && some < end - at ? `, ${some.toLocaleString("en")} of them here` : "";
+      }
       const here = cursor >= at && cursor < end && el.id !== "";
       if (here !== list.contains("cursor")) {
         list.toggle("cursor", here);
@@ -574,6 +586,7 @@
   }
 
   hexEl.addEventListener("keydown", (e) => {
+    hover(-1);
     if (e.altKey || e.metaKey || !length) return;
     const n = lineOf(cursor), line = lines[n], col = line.run ? 0 : cursor - line.at;
     const to_ = (m) => { const l = lines[Math.max(0, Math.min(lines.length - 1, m))]; point(l.run ? l.at : Math.min(l.at + col, l.end - 1)); };
@@ -618,7 +631,7 @@
     });
     const where = make("div");
     where.append(path, make("span", "span", spanText(k)));
-    const what = make("div", `what ${kindOf(k)}`);
+    const what = make("div", `what ${kindOf(k)}${kindOf(k) === "says" && parts[k] ? " sum" : ""}`);
     const add = (name, text) => { if (text) what.append(make("span", name, text), " "); };
     const value = valueText(k);
     add("value", value);
@@ -681,7 +694,11 @@
     if (length) hex.show(lineOf(before));
   }
   narrow.addEventListener("change", fit);
-  const whole = (yes) => { for (const roll of [hex, tree]) { roll.whole = yes; roll.first = -1; roll.fill(); } };
+  const whole = (yes) => {
+    for (const roll of [hex, tree]) { roll.whole = yes; roll.first = -1; roll.fill(); }
+    const list = document.querySelector(".problems");
+    if (list) list.open = yes;
+  };
   addEventListener("beforeprint", () => whole(true));
   addEventListener("afterprint", () => whole(false));
   addEventListener("hashchange", followLink);
