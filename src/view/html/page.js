@@ -156,7 +156,11 @@
       const probe = this.slice.appendChild(this.draw(0));
       const height = probe.getBoundingClientRect().height;
       probe.remove();
-      if (height && height !== this.height) { this.height = height; this.first = -1; }
+      if (!height || height === this.height) return;
+      const again = this.height !== undefined;
+      this.height = height;
+      this.first = -1;
+      if (again) this.moved?.();
     }
     later() {
       this.frame ??= requestAnimationFrame(() => { this.frame = undefined; this.fill(); });
@@ -206,6 +210,7 @@
   const treeEl = $("tree");
   const tree = new Roll(treeEl, drawField, "presentation");
   tree.drawn = () => paintFields();
+  tree.moved = () => { if (placeOf.has(current)) tree.show(placeOf.get(current)); };
 
   function lit(el, text) {
     if (!query) { el.textContent = text; return el; }
@@ -439,6 +444,7 @@
   const hexEl = $("hex");
   const hex = new Roll(hexEl, drawLine, "rowgroup");
   hex.drawn = () => paintBytes();
+  hex.moved = () => hex.show(lineOf(cursor));
   const shown = new Set();
   const FEWEST = 3;
   let columns = 16, lines = [];
