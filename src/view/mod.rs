@@ -2,6 +2,7 @@
 //!
 //! The tree of [`zfsp_grammar::tree`] is the one model; what is here decides only how it looks.
 
+pub mod html;
 pub mod json;
 pub mod rows;
 pub mod spec;
