@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use zfsp::decode::{self, Decoded, auto, extent};
+use zfsp::view::html::{self, Page};
 use zfsp::view::rows::Detail;
 use zfsp::view::{json, spec, text};
 use zfsp_grammar::blkptr;
@@ -96,6 +97,9 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure(Exit::Nothing, format!("{path} at {place:#x}: {problem}{hint}")));
     }
     show(args, &decoded)?;
+    if let Some(path) = &args.html {
+        write_page(path, &Page { source: &source.name, ..Page::from(&decoded) })?;
+    }
     Ok(if decoded.is_sound() { Exit::Well } else { Exit::Damaged })
 }
 
@@ -130,7 +134,9 @@ fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
 }
 
 fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
-    if args.json {
+    if args.html.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        // the page has standard output for itself
+    } else if args.json {
         print(&format!("{:#}\n", json::document(decoded)))?;
     } else if args.values {
         print(&text::values(decoded))?;
@@ -142,6 +148,16 @@ fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
         anstream::eprintln!("{ERROR}{}{ERROR:#} at {at:#x}: {}", decoded.tree.path(k), problem.text);
     }
     Ok(())
+}
+
+/// The only thing that this program writes, and only where it is told to; `-` is standard output.
+#[allow(clippy::disallowed_methods)] // an output, no evidence
+fn write_page(path: &Path, page: &Page<'_>) -> Result<(), Failure> {
+    let page = html::page(page);
+    if path.as_os_str() == "-" {
+        return print(&page).map(|_| ());
+    }
+    std::fs::write(path, page).map_err(|e| Failure(Exit::Nothing, format!("{}: {e}", path.display())))
 }
 
 fn list() -> String {
