@@ -188,6 +188,18 @@ impl Node {
     pub fn length(&self) -> usize {
         self.end.saturating_sub(self.at)
     }
+    /// What is wrong with it, and with each of its bit ranges.
+    pub fn problems(&self) -> impl Iterator<Item = Problem> {
+        let (word, ranges) = match self.value {
+            Value::Bits(word, ranges) => (word, ranges),
+            _ => (0, Default::default()),
+        };
+        let of_bits = move |range: &'static BitSpec| {
+            let problem = (range.judge)(word)?;
+            Some(Problem { text: format!("{}: {}", range.name, problem.text).into(), ..problem })
+        };
+        self.problem.as_deref().cloned().into_iter().chain(ranges.iter().filter_map(of_bits))
+    }
 }
 
 /// Records what is read.
@@ -384,20 +396,44 @@ impl Tree {
         gaps.retain(|gap| gap.end > gap.at);
         gaps
     }
+    /// Everything that is wrong, in the order of the bytes.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let mut all = Vec::new();
+        let mut path: Vec<usize> = Vec::new();
+        for (k, node) in self.nodes.iter().enumerate() {
+            path.truncate(usize::try_from(node.depth).unwrap_or(usize::MAX));
+            path.push(k);
+            for problem in node.problems() {
+                all.push(Trouble { node: k, at: node.at, path: self.name_path(&path), problem });
+            }
+        }
+        all
+    }
+    /// All problems: the index of the node, and what is wrong with it.
+    pub fn problems(&self) -> impl Iterator<Item = (usize, Problem)> {
+        self.nodes.iter().enumerate().flat_map(|(k, node)| node.problems().map(move |problem| (k, problem)))
+    }
     /// The names from the outermost part down to the node.
     #[must_use]
     pub fn path(&self, node: usize) -> String {
-        let mut names = Vec::new();
+        let mut path = Vec::new();
         let mut depth = u32::MAX;
-        for n in self.nodes.get(..=node).unwrap_or_default().iter().rev() {
+        for (k, n) in self.nodes.iter().enumerate().take(node.saturating_add(1)).rev() {
             if n.depth < depth {
                 depth = n.depth;
-                names.push(n.name());
+                path.push(k);
+            }
+            if depth == 0 {
+                break;
             }
         }
-        names.reverse();
+        path.reverse();
+        self.name_path(&path)
+    }
+    fn name_path(&self, nodes: &[usize]) -> String {
         let mut path = String::new();
-        for name in names {
+        for name in nodes.iter().filter_map(|k| self.nodes.get(*k)).map(Node::name) {
             if !path.is_empty() && !name.starts_with('[') {
                 path.push('.');
             }
@@ -405,17 +441,17 @@ impl Tree {
         }
         path
     }
-    /// All problems: the index of the node, and what is wrong with it.
-    pub fn problems(&self) -> impl Iterator<Item = (usize, Problem)> {
-        self.nodes.iter().enumerate().flat_map(|(k, n)| {
-            let (word, bits) = match n.value {
-                Value::Bits(word, ranges) => (word, ranges),
-                _ => (0, Default::default()),
-            };
-            let own = n.problem.as_deref().cloned().map(|p| (k, p));
-            own.into_iter().chain(bits.iter().filter_map(move |b| {
-                (b.judge)(word).map(|p| (k, Problem { text: format!("{}: {}", b.name, p.text).into(), ..p }))
-            }))
-        })
-    }
+}
+
+/// Something that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Index of the node.
+    pub node: usize,
+    /// Position of its first byte.
+    pub at: usize,
+    /// The names from the outermost part down to it.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: Problem,
 }

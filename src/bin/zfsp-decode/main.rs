@@ -20,6 +20,9 @@ mod source;
 use args::Args;
 use source::Source;
 
+/// Problems that standard error names: who wants all of thousands asks for JSON.
+const LISTED: usize = 20;
+
 /// How a run ends.
 #[derive(Clone, Copy)]
 enum Exit {
@@ -143,9 +146,17 @@ fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
     } else {
         print(&text::tree(decoded, if args.full { Detail::Full } else { Detail::Brief }))?;
     }
-    for (k, problem) in decoded.tree.problems() {
-        let at = decoded.tree.nodes.get(k).map_or(0, |n| n.at);
-        anstream::eprintln!("{ERROR}{}{ERROR:#} at {at:#x}: {}", decoded.tree.path(k), problem.text);
+    let troubles = decoded.tree.troubles();
+    for trouble in troubles.iter().take(LISTED) {
+        anstream::eprintln!(
+            "{ERROR}{}{ERROR:#} at {:#x}: {}",
+            trouble.path,
+            trouble.at,
+            trouble.problem.text
+        );
+    }
+    if let Some(more) = troubles.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        anstream::eprintln!("{more} more problems; --json lists them all");
     }
     Ok(())
 }
