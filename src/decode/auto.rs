@@ -2,7 +2,7 @@
 
 use zfsp_grammar::catalogue::{Structure, structures};
 use zfsp_grammar::input::Order;
-use zfsp_grammar::tree::{Node, Value};
+use zfsp_grammar::tree::{Node, Tree, Value};
 
 use crate::decode::Decoded;
 
@@ -47,8 +47,8 @@ struct Evidence {
     reasons: Vec<String>,
 }
 
-/// A checksum that holds proves it, a magic nearly so. Without these it counts that the structure
-/// could have been contradicted and was not, and how much of the bytes it explains.
+/// A checksum that holds proves it, a magic nearly so. Without these it counts how much better the
+/// bytes fit than noise would, and how much of them is explained.
 fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
     let mut reasons = Vec::new();
     let mut score = 0u32;
@@ -65,26 +65,37 @@ fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
         let places: Vec<String> = marks.iter().map(|n| format!("{} at {:#x}", n.name(), n.at)).collect();
         add(300, places.join(", "));
     }
+    let explained = permille(explained(decoded), decoded.bytes.len());
+    add(explained / 4, format!("{}% of the bytes explained", explained / 10));
+    let fit = fit(structure, decoded);
     let problems = decoded.tree.problems().count();
-    if problems == 0 && proven == 0 && marks.is_empty() && accepts_noise(structure, decoded) {
-        // any bytes would do: that these do says nothing
-        return Evidence { score: 0, reasons: Vec::new() };
-    }
-    let explained = explained(decoded);
-    let permille = explained.saturating_mul(1000).checked_div(decoded.bytes.len()).unwrap_or_default();
-    add(
-        u32::try_from(permille).unwrap_or_default() / 4,
-        format!("{}% of the bytes explained", permille / 10),
-    );
-    if problems == 0 {
-        add(300, "no field contradicts the format".into());
+    let told = if problems == 0 {
+        "no field contradicts the format".into()
     } else {
-        reasons.push(format!("{problems} problem{}", plural(problems)));
-        let share = problems.saturating_mul(1000).checked_div(decoded.tree.nodes.len()).unwrap_or_default();
-        let cost = u32::try_from(share).unwrap_or(u32::MAX).saturating_mul(4).saturating_add(200);
-        score = score.saturating_sub(cost);
-    }
-    Evidence { score, reasons }
+        format!("{problems} problem{}", plural(problems))
+    };
+    add(fit / 3, told);
+    let unfounded = proven == 0 && marks.is_empty() && (fit < LEAST_FIT || explained < LEAST_EXPLAINED);
+    Evidence { score: if unfounded { 0 } else { score }, reasons }
+}
+
+/// Permille by which the bytes must fit better than noise, where no magic speaks for them.
+const LEAST_FIT: u32 = 700;
+/// Permille of the bytes that must be explained, where no magic speaks for them.
+const LEAST_EXPLAINED: u32 = 400;
+
+fn permille(part: usize, whole: usize) -> u32 {
+    let share = part.saturating_mul(1000).checked_div(whole).unwrap_or_default();
+    u32::try_from(share).unwrap_or(u32::MAX)
+}
+
+/// How much fewer of the fields are wrong than noise would have wrong, in permille.
+fn fit(structure: &Structure, decoded: &Decoded<'_>) -> u32 {
+    let wrong = |tree: &Tree| permille(tree.problems().count().saturating_mul(1000), tree.nodes.len());
+    let noise = noise(decoded.bytes.len());
+    let by_chance = wrong(&super::decode(structure, &noise, 0, Some(decoded.order), 1).tree);
+    let better = by_chance.saturating_sub(wrong(&decoded.tree));
+    permille(usize::try_from(better).unwrap_or_default(), usize::try_from(by_chance).unwrap_or_default())
 }
 
 fn plural(n: usize) -> &'static str {
@@ -111,17 +122,15 @@ fn explained(decoded: &Decoded<'_>) -> usize {
 /// Bytes of noise that are tried.
 const NOISE: usize = 8192;
 
-/// True if the structure would also find nothing wrong with noise.
-fn accepts_noise(structure: &Structure, decoded: &Decoded<'_>) -> bool {
+/// Noise, always the same.
+fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut next = || {
-        // xorshift64: any noise will do, as long as it is always the same
+        // xorshift64
         state ^= state.wrapping_shl(13);
         state ^= state.wrapping_shr(7);
         state ^= state.wrapping_shl(17);
         state.to_le_bytes()
     };
-    let noise: Vec<u8> =
-        std::iter::repeat_with(&mut next).flatten().take(decoded.bytes.len().min(NOISE)).collect();
-    super::decode(structure, &noise, 0, Some(decoded.order), 1).is_sound()
+    std::iter::repeat_with(&mut next).flatten().take(len.min(NOISE)).collect()
 }
