@@ -26,11 +26,24 @@ pub fn prove(decoded: &mut Decoded<'_>) {
                 verdict.tell(node, k == eck, start);
             }
         }
+        if let (Verdict::Verified { .. }, Some(piece)) = (&verdict, parent(decoded, eck)) {
+            verify_item(decoded.tree.nodes.get_mut(piece));
+        }
     }
     if let Some(order) = order {
         decoded.order = order;
     }
     mark_active(decoded);
+}
+
+/// Items of a list, like the slots of a ring, are shown by their summaries alone.
+fn verify_item(piece: Option<&mut Node>) {
+    if let Some(node) = piece
+        && node.index.is_some()
+        && let Value::Says(summary) = &node.value
+    {
+        node.value = Value::says(format_args!("{summary}, verified"));
+    }
 }
 
 fn is_proof(decoded: &Decoded<'_>, k: usize) -> bool {
