@@ -202,6 +202,9 @@ impl Node {
     }
 }
 
+/// Nodes for which a trace makes room at once: the fields of a small structure.
+const SMALLEST_ROOM: usize = 64;
+
 /// Records what is read.
 #[derive(Debug, Default)]
 pub struct Trace {
@@ -270,7 +273,7 @@ impl Trace {
             Label::Item(n) => (None, None, u32::try_from(n).ok()),
             Label::Named(name) => (None, Some(name.into()), None),
         };
-        self.nodes.borrow_mut().push(Node {
+        self.push(Node {
             spec,
             title,
             own_title: false,
@@ -319,7 +322,7 @@ impl Trace {
     /// Adds a part that is derived from what was read, not read itself: where it lies, its name
     /// and its value.
     pub fn derive(&self, at: usize, end: usize, name: &str, value: Value) {
-        self.nodes.borrow_mut().push(Node {
+        self.push(Node {
             spec: None,
             title: Some(name.into()),
             own_title: false,
@@ -331,6 +334,29 @@ impl Trace {
             value,
             problem: None,
         });
+    }
+
+    /// Takes back what was just read from behind position `end`: it stood in for bytes that are not
+    /// there.
+    pub(crate) fn absent_behind(&self, end: usize) {
+        let mut nodes = self.nodes.borrow_mut();
+        for node in nodes.iter_mut().rev().take_while(|node| node.end > end) {
+            node.end = end;
+            if node.at >= end {
+                node.at = end;
+                node.value = Value::Absent;
+            }
+        }
+    }
+
+    fn push(&self, node: Node) {
+        let mut nodes = self.nodes.borrow_mut();
+        if nodes.len() == nodes.capacity() {
+            // twice the room, as a `Vec` takes it, would be twice the memory
+            let more = (nodes.len() / 16).max(SMALLEST_ROOM);
+            nodes.reserve_exact(more);
+        }
+        nodes.push(node);
     }
 
     /// The tree of what was read.
