@@ -178,6 +178,19 @@ impl<'a, const N: usize> Parse<'a> for Pad<N> {
     }
 }
 
+/// Bytes up to the end that the format leaves zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zeros<'a>(pub &'a [u8]);
+
+impl Describe for Zeros<'_> {
+    fn value(&self) -> Value {
+        Value::Bytes
+    }
+    fn judge(&self) -> Option<Problem> {
+        self.0.iter().any(|b| *b != 0).then(|| Problem::corrupt("padding is not zero"))
+    }
+}
+
 /// A word that the format leaves zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Zero(pub u64);

@@ -118,6 +118,8 @@ pub struct Problem {
 /// Whose fault a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
+    /// The bytes end too early.
+    Truncated,
     /// The bytes contradict the format, or their checksum.
     Corrupt,
     /// The format may allow it, this grammar does not know it.
@@ -125,6 +127,11 @@ pub enum ProblemKind {
 }
 
 impl Problem {
+    /// The bytes end too early.
+    #[must_use]
+    pub fn truncated(text: impl Into<Cow<'static, str>>) -> Self {
+        Problem { kind: ProblemKind::Truncated, text: text.into() }
+    }
     /// The bytes contradict the format.
     #[must_use]
     pub fn corrupt(text: impl Into<Cow<'static, str>>) -> Self {
@@ -142,6 +149,7 @@ impl From<Why> for Problem {
         let text = Cow::Owned(why.to_string());
         match why {
             Why::Unsupported(..) => Problem::unsupported(text),
+            Why::Truncated { .. } => Problem::truncated(text),
             _ => Problem::corrupt(text),
         }
     }

@@ -46,6 +46,7 @@ pub fn document(decoded: &Decoded<'_>) -> Json {
 
 fn kind(problem: &Problem) -> &'static str {
     match problem.kind {
+        ProblemKind::Truncated => "truncated",
         ProblemKind::Corrupt => "corrupt",
         ProblemKind::Unsupported => "unsupported",
     }
