@@ -16,7 +16,7 @@ use crate::error::Error;
 /// First bytes of a zstd frame.
 pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// What `zstd --long=31` may ask for. The decoder allocates as data comes, so only real data can make it that large.
+/// What `zstd --long=31` may ask for. A fresh decoder allocates as data comes, so only data can make it that large.
 const MAX_WINDOW: u64 = 1 << 31;
 
 /// The content of all frames of a packed file, one after the other; frames to be skipped are skipped.
@@ -28,14 +28,15 @@ pub(super) struct Frames<R> {
 
 impl<R: BufRead> Frames<R> {
     pub(super) fn new(source: R) -> Self {
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(MAX_WINDOW);
-        Self { source, decoder, in_frame: false }
+        Self { source, decoder: FrameDecoder::new(), in_frame: false }
     }
 
     /// Goes to the next frame; false at the end of the file.
     fn next_frame(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
+            // a decoder that is used again allocates the window that the frame claims
+            self.decoder = FrameDecoder::new();
+            self.decoder.set_max_window_size(MAX_WINDOW);
             match self.decoder.init(&mut self.source) {
                 Ok(()) => {
                     self.in_frame = true;
