@@ -15,7 +15,9 @@
 //!
 //! How many bytes of a map's blocks are valid stands in the bonus of its object, the
 //! [`SpaceMapHeader`]. The structures here do without: they end where only zeros are left. Handbook:
-//! `docs/format/13-space.md`, 13.1.
+//! [`docs/format/13-space.md`], 13.1.
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;
@@ -141,7 +143,7 @@ bits! {
     /// A word that says when the entries behind it were written; of txg 0 a filler.
     ///
     /// Chapter 13, 13.1.
-    pub struct Debug(u64) {
+    pub struct DebugEntry(u64) {
         0..50  txg: Txg,
         50..60 sync_pass: u16,
         60..62 maptype: MapType,
@@ -195,7 +197,7 @@ pub enum Entry {
     /// Bit 63 is 0.
     OneWord(OneWord),
     /// Bits 62 and 63 are 2.
-    Debug(Debug),
+    Debug(DebugEntry),
     /// Bits 62 and 63 are 3.
     TwoWord(TwoWord),
 }
@@ -208,7 +210,7 @@ impl<'a> Parse<'a> for Entry {
         let (_, word) = u64::parse(quiet)?;
         let (rest, entry) = match cut(word, 62, 64) {
             0 | 1 => OneWord::parse(quiet).map(|(i, e)| (i, Entry::OneWord(e)))?,
-            2 => Debug::parse(quiet).map(|(i, e)| (i, Entry::Debug(e)))?,
+            2 => DebugEntry::parse(quiet).map(|(i, e)| (i, Entry::Debug(e)))?,
             _ => TwoWord::parse(quiet).map(|(i, e)| (i, Entry::TwoWord(e)))?,
         };
         Ok((rest.watched_as(i), entry))
@@ -278,7 +280,7 @@ impl Describe for Entry {
             "A word of a space map, or two: the highest bits decide.\n",
             &[
                 ChoiceSpec { name: "OneWord", about: "bit 63 is 0", parts: OneWord::parts },
-                ChoiceSpec { name: "Debug", about: "bits 62 and 63 are 2", parts: Debug::parts },
+                ChoiceSpec { name: "Debug", about: "bits 62 and 63 are 2", parts: DebugEntry::parts },
                 ChoiceSpec { name: "TwoWord", about: "bits 62 and 63 are 3", parts: TwoWord::parts },
             ],
         )
