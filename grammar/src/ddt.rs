@@ -12,6 +12,15 @@
 //! With `fast_dedup` two *logs* hold what is not in the ZAPs yet. To read files nobody needs any of
 //! this: block pointers name the copies themselves. Handbook: [`docs/format/13-space.md`], 13.5.
 //!
+//! ```
+//! use zfsp_grammar::{ddt::Flat, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0x0b, 0x66e, 0, 0, 0, 0, 1, 32, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Flat::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.dva[0].to_string(), "<0:cdc00:1600>");
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
 //! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::boxed::Box;

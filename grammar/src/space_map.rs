@@ -14,6 +14,16 @@
 //! | freed since the checkpoint | one sector, from the start of the vdev | `space-map` |
 //!
 //! How many bytes of a map's blocks are valid stands in the bonus of its object, the
+//!
+//! ```
+//! use zfsp_grammar::{space_map::Entry, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0x0010_0003].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Entry::parse(Input::new(&bytes, Order::Little))?;
+//! let segment = read.segment().expect("a segment");
+//! assert_eq!(segment.bytes(2 << 24, 9), Some(0x200_2000..0x200_2800)); // metaslab 2 of 16 MiB, ashift 9
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 //! [`SpaceMapHeader`]. The structures here do without: they end where only zeros are left. Handbook:
 //! [`docs/format/13-space.md`], 13.1.
 //!
