@@ -1,4 +1,5 @@
 //! Every input of the fuzzers, replayed; and, run by hand, the seeds of their corpus.
+#![allow(clippy::disallowed_methods)] // the corpus is read
 #![allow(missing_docs, clippy::as_conversions, clippy::print_stdout)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 

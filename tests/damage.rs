@@ -61,7 +61,9 @@ fn look_at(structure: &catalogue::Structure, bytes: &[u8], order: Order) -> bool
     }
     assert!(!text::tree(&decoded, Detail::Brief).is_empty());
     assert!(!text::tree(&decoded, Detail::Full).is_empty());
-    let document = json::document(&decoded);
+    let mut document = Vec::new();
+    json::write(&decoded, &mut document).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
     assert_eq!(document["problems"].as_array().unwrap().len(), decoded.tree.troubles().len());
     decoded.is_sound()
 }

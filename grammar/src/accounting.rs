@@ -1,7 +1,17 @@
 //! Keys of the ZAPs that count space and objects, and of those that limit them.
 //!
 //! An id in hexadecimal stands for bytes, with `obj-` before it for objects. Quotas have no prefix: the
-//! ZAP says what it limits. Handbook: `docs/format/12-zpl.md`, 12.15.
+//! ZAP says what it limits. Handbook: [`docs/format/12-zpl.md`], 12.15.
+//!
+//! ```
+//! use zfsp_grammar::accounting::Account;
+//!
+//! let key = Account::of(b"obj-7b").expect("a key");
+//! assert!(key.objects);
+//! assert_eq!(key.id.rid(), 123);
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use crate::fuid::Fuid;
 

@@ -3,7 +3,19 @@
 //! Entries are of two kinds. *Old* ones (ZPL 1 and 2) take 12 bytes each. *New* ones take 8 for the
 //! owner, the group and everyone, 16 for another identity, 48 where they name object types. They
 //! stand in the attributes of the file (chapter 12, 12.3), in its znode, or, where they do not fit
-//! there, in an object of their own. Handbook: `docs/format/12-zpl.md`, 12.6.
+//! there, in an object of their own. Handbook: [`docs/format/12-zpl.md`], 12.6.
+//!
+//! ```
+//! use zfsp_grammar::{acl::AbstractAce, input::{Input, Order, Parse}};
+//!
+//! let bytes = [0x00, 0x00, 0x00, 0x10, 0x9f, 0x01, 0x1e, 0x00];
+//! let (_, read) = AbstractAce::parse(Input::new(&bytes, Order::Little))?;
+//! assert!(read.flags.owner());
+//! assert_eq!(read.access_mask.0, 0x1e_019f);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::format;
 use alloc::string::String;

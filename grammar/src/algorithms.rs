@@ -1,8 +1,18 @@
 //! The numbers of checksum and compression algorithms, as block pointers, dnodes and properties
 //! carry them.
 //!
-//! Chapters [04](https://github.com/zfsp/zfsp/blob/main/docs/format/04-checksums.md) and 05 of the
-//! handbook (`docs/format`) say what each computes.
+//!
+//! ```
+//! use zfsp_grammar::algorithms::{Checksum, Compression};
+//!
+//! assert_eq!(Checksum(7).to_string(), "fletcher4");
+//! assert_eq!(Compression(15).to_string(), "lz4");
+//! ```
+//! The handbook says what each computes: [`docs/format/04-checksums.md`] and
+//! [`docs/format/05-compression.md`].
+//!
+//! [`docs/format/04-checksums.md`]: crate::handbook::checksums
+//! [`docs/format/05-compression.md`]: crate::handbook::compression
 
 symbols! {
     /// `enum zio_checksum`: how a block is proven (chapter 04, 4.1).

@@ -11,7 +11,18 @@
 //! | encrypted | bit `encrypted`, level 0, encryptable type | [`Encrypted`] |
 //! | authenticated | bit `encrypted` otherwise, but for object sets | [`Authenticated`] |
 //!
-//! [`Pointer`] chooses. Handbook: `docs/format/03-blkptr.md`, 3.1 to 3.7.
+//! [`Pointer`] chooses. Handbook: [`docs/format/03-blkptr.md`], 3.1 to 3.7.
+//!
+//! ```
+//! use zfsp_grammar::{blkptr::Dva, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0xb, 0x66e].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Dva::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.to_string(), "<0:cdc00:1600>");
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/03-blkptr.md`]: crate::handbook::blkptr
 
 use alloc::borrow::Cow;
 use alloc::format;

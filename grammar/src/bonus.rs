@@ -1,7 +1,18 @@
 //! The bonus area of a dnode: what it holds follows from the type of the bonus, and for new-style
 //! types from its length.
 //!
-//! Handbook: `docs/format/06-dnode-objset.md`, 6.8.
+//! Handbook: [`docs/format/06-dnode-objset.md`], 6.8.
+//!
+//! ```
+//! use zfsp_grammar::{bonus::Bonus, input::{Input, Order}, object_type::ObjectType};
+//!
+//! let bytes: Vec<u8> = [13752, 131_072, 13752, 22916, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, bonus) = Bonus::of(ObjectType(30))(Input::new(&bytes, Order::Little))?;
+//! assert!(matches!(bonus, Bonus::History(_)));
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/06-dnode-objset.md`]: crate::handbook::dnode_objset
 
 use nom::Parser;
 

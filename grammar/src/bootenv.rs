@@ -1,7 +1,14 @@
 //! The boot environment of a label: what boot loaders keep there.
 //!
 //! 8 KiB, the same in all four labels, self-proving; nothing in it is needed to read a pool.
-//! Handbook: `docs/format/01-labels.md`, 1.6.
+//! Handbook: [`docs/format/01-labels.md`], 1.6.
+//!
+//! ```
+//! let bootenv = zfsp_grammar::catalogue::find("bootenv").expect("a structure");
+//! assert!(matches!((bootenv.parts)(), zfsp_grammar::spec::Parts::Record(_)));
+//! ```
+//!
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
 
 use crate::catalogue::{Structure, structure};
 use crate::eck::ZioEck;

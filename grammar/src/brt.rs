@@ -2,7 +2,18 @@
 //!
 //! Each top-level vdev has an object with the number of its entries in each region, whose bonus
 //! ([`BrtVdev`]) names the ZAP of the entries: key the byte offset of the block on the vdev, value
-//! how many references it has beyond the first. Handbook: `docs/format/13-space.md`, 13.6.
+//! how many references it has beyond the first. Handbook: [`docs/format/13-space.md`], 13.6.
+//!
+//! ```
+//! use zfsp_grammar::{brt::BrtVdev, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [89, 3, 0, 7, 16_777_216, 79872, 113_152].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = BrtVdev::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!((read.usedspace.0, read.savedspace.0), (79872, 113_152));
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

@@ -1,4 +1,9 @@
 //! Every structure that can be read by its name.
+//!
+//! ```
+//! let dva = zfsp_grammar::catalogue::find("dva").expect("a structure");
+//! assert!(matches!((dva.parts)(), zfsp_grammar::spec::Parts::Record(spec) if spec.size == Some(16)));
+//! ```
 
 use crate::input::{Input, Parsed};
 use crate::spec::Parts;

@@ -1,8 +1,16 @@
 //! The checkpoint: an uberblock that is kept, and with it all blocks of its state.
 //!
 //! It is the value of `com.delphix:zpool_checkpoint` in the pool's directory of objects: the words of
-//! an [`Uberblock`], of which older software wrote one less. Handbook: `docs/format/01-labels.md`, 1.9,
-//! and `docs/format/13-space.md`, 13.7.
+//! an [`Uberblock`], of which older software wrote one less. Handbook: [`docs/format/01-labels.md`], 1.9,
+//! and [`docs/format/13-space.md`], 13.7.
+//!
+//! ```
+//! let checkpoint = zfsp_grammar::catalogue::find("checkpoint").expect("a structure");
+//! assert!(matches!((checkpoint.parts)(), zfsp_grammar::spec::Parts::Record(_)));
+//! ```
+//!
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use crate::catalogue::{Structure, structure};
 use crate::input::{Input, Parse, Parsed, bytes};

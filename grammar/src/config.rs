@@ -1,8 +1,18 @@
 //! What the keys of configurations and history records mean.
 //!
 //! The lists themselves are [`nvlist`](crate::nvlist)s. A label holds pool-wide keys and the
+//!
+//! ```
+//! use zfsp_grammar::config;
+//!
+//! assert!(config::about(b"ashift").is_some());
+//! assert!(config::about(b"no such key").is_none());
+//! ```
 //! `vdev_tree` of its own top-level vdev; the MOS holds the whole tree. Handbook:
-//! `docs/format/01-labels.md`, 1.4, and `docs/format/11-dsl.md`, 11.16.
+//! [`docs/format/01-labels.md`], 1.4, and [`docs/format/11-dsl.md`], 11.16.
+//!
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::format;
 use alloc::string::String;

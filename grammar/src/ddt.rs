@@ -10,7 +10,18 @@
 //! | flat: one slot | feature `fast_dedup` | [`Flat`] |
 //!
 //! With `fast_dedup` two *logs* hold what is not in the ZAPs yet. To read files nobody needs any of
-//! this: block pointers name the copies themselves. Handbook: `docs/format/13-space.md`, 13.5.
+//! this: block pointers name the copies themselves. Handbook: [`docs/format/13-space.md`], 13.5.
+//!
+//! ```
+//! use zfsp_grammar::{ddt::Flat, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0x0b, 0x66e, 0, 0, 0, 0, 1, 32, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Flat::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.dva[0].to_string(), "<0:cdc00:1600>");
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -27,7 +38,7 @@ use crate::quantity::{Bytes, Cksum, Reserved, Sectors, Timestamp, Txg};
 use crate::tree::Problem;
 
 pub(crate) const STRUCTURES: &[Structure] = &[
-    structure!("ddt-key", "key of a dedup table", "13-space.md 13.5", Key),
+    structure!("ddt-key", "key of a dedup table", "13-space.md 13.5", DdtKey),
     structure!('a: "ddt-value", "value of a dedup table, as it stands in the ZAP", "13-space.md 13.5", Value<'a>),
     structure!("ddt-flat", "entry of a table with fast dedup", "13-space.md 13.5", Flat),
     structure!("ddt-legacy", "entry of a table without fast dedup, decompressed", "13-space.md 13.5", Legacy),
@@ -65,15 +76,15 @@ record! {
     /// `ddt_key_t`: blocks with the same key have the same content.
     ///
     /// Chapter 13, 13.5.
-    pub struct Key: Copy Eq Hash {
+    pub struct DdtKey: Copy Eq Hash {
         /// of the block as it is stored
         0x00 cksum: Cksum,
         0x20 prop:  KeyProp,
     }
-    says Key::summary;
+    says DdtKey::summary;
 }
 
-impl Key {
+impl DdtKey {
     fn summary(&self) -> String {
         format!("{} size={:x}L/{:x}P", self.cksum, self.prop.lsize().bytes(), self.prop.psize().bytes())
     }
@@ -240,7 +251,7 @@ record! {
         /// of the oldest entry
         0x10 first_txg:  Txg,
         /// entries up to this key are in the ZAPs already
-        0x18 checkpoint: Key,
+        0x18 checkpoint: DdtKey,
     }
     says LogHeader::summary;
     judge LogHeader::judge;
@@ -332,7 +343,7 @@ record! {
     /// Chapter 13, 13.5.
     pub struct LogRecord: Copy {
         0x00 info: RecordInfo,
-        0x08 key:  Key,
+        0x08 key:  DdtKey,
         0x30 phys: Phys = framed(entry_size(info), Phys::parse),
     }
     says LogRecord::summary;

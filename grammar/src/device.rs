@@ -1,7 +1,16 @@
 //! Device numbers, in the word that the writer's kernel made of major and minor.
 //!
+//!
+//! ```
+//! use zfsp_grammar::device::Device;
+//!
+//! assert_eq!(Device(0x12c1_1170).likely(), (300, 70_000)); // written by Linux
+//! assert_eq!(Device(0x1_0000_0003).likely(), (1, 3)); // by illumos or FreeBSD
+//! ```
 //! Nothing says which kernel: Linux has 20 bits of minor, illumos and FreeBSD 32. Handbook:
-//! `docs/format/12-zpl.md`, 12.8.
+//! [`docs/format/12-zpl.md`], 12.8.
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::format;
 use core::fmt;

@@ -1,8 +1,20 @@
 //! Dnodes: one object each, of one or more 512-byte slots.
 //!
 //! 64 bytes of header, one to three block pointers, a *bonus* area that holds what the object's type
+//!
+//! ```
+//! use zfsp_grammar::{dnode::Dnode, input::{Input, Order, Parse}};
+//!
+//! let mut bytes = [0; 512];
+//! bytes[..12].copy_from_slice(&[0x13, 0x11, 2, 1, 0x2c, 0, 0, 0x0b, 0, 1, 0, 0]);
+//! let (_, read) = Dnode::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.datablkszsec.to_string(), "256"); // 128 KiB
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 //! wants, and, at the very end of all slots, the pointer to a *spill* block. Handbook:
-//! `docs/format/06-dnode-objset.md`, 6.1 and 6.2.
+//! [`docs/format/06-dnode-objset.md`], 6.1 and 6.2.
+//!
+//! [`docs/format/06-dnode-objset.md`]: crate::handbook::dnode_objset
 
 use alloc::format;
 use alloc::string::String;

@@ -1,8 +1,17 @@
 //! Who owns a file: 64-bit identities, and the domains of those that are no plain Unix ids.
 //!
 //! The upper half of a FUID is the number of a domain, 0 for a plain uid or gid. The domains stand in
+//!
+//! ```
+//! use zfsp_grammar::fuid::Fuid;
+//!
+//! let fuid = Fuid(0x2_0000_01f4);
+//! assert_eq!((fuid.domain(), fuid.rid()), (2, 500));
+//! ```
 //! the FUID table, an object that the master node names: a packed list of lists. Handbook:
-//! `docs/format/12-zpl.md`, 12.7.
+//! [`docs/format/12-zpl.md`], 12.7.
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use core::fmt;
 

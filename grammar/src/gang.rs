@@ -2,7 +2,19 @@
 //!
 //! As many block pointers as fit before the proof, each to a piece, which may be a gang itself.
 //! 512 bytes, or with the feature `dynamic_gang_header` the smallest allocation of the vdev.
-//! Handbook: `docs/format/03-blkptr.md`, 3.8.
+//! Handbook: [`docs/format/03-blkptr.md`], 3.8.
+//!
+//! ```
+//! use zfsp_grammar::{gang::GangHeader, input::{Input, Order, Parse}};
+//!
+//! let mut bytes = [0; 512];
+//! bytes[472..480].copy_from_slice(&0x0210_da7a_b10c_7a11u64.to_le_bytes());
+//! let (_, read) = GangHeader::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.pieces().count(), 0); // all holes
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/03-blkptr.md`]: crate::handbook::blkptr
 
 use alloc::vec::Vec;
 

@@ -11,7 +11,18 @@
 //! | when each part was copied | `indirect-births`, bonus a count |
 //! | bytes of each entry that nobody needs any more | `obsolete-counts` |
 //!
-//! Handbook: `docs/format/13-space.md`, 13.3 and 13.4.
+//! Handbook: [`docs/format/13-space.md`], 13.3 and 13.4.
+//!
+//! ```
+//! use zfsp_grammar::{indirect_mapping::MappingEntry, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0x2000, 0x1_0000_0010, 0x5000].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = MappingEntry::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.dst.to_string(), "<1:a00000:2000>");
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

@@ -3,6 +3,14 @@
 //!
 //! Everything here composes with nom: [`Input`] is a [`nom::Input`], each parser a
 //! [`nom::Parser`].
+//!
+//! ```
+//! use zfsp_grammar::input::{Input, Order, Parse};
+//!
+//! let (rest, n) = u16::parse(Input::new(&[0x12, 0x34, 0x56], Order::Big))?;
+//! assert_eq!((n, rest.at()), (0x1234, 2));
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 
 use alloc::vec::Vec;
 use core::fmt;

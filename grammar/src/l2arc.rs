@@ -3,7 +3,16 @@
 //! 4 MiB into the device a header names the two newest *log blocks*. Each log block says of up to 1022
 //! cached blocks where their copies lie, and names the log block before the previous one: two chains,
 //! interleaved. The device is filled from start to end, and over again. Nothing in it is ever needed to
-//! read the pool, but it may help where the pool is damaged. Handbook: `docs/format/01-labels.md`, 1.11.
+//! read the pool, but it may help where the pool is damaged. Handbook: [`docs/format/01-labels.md`], 1.11.
+//!
+//! ```
+//! use zfsp_grammar::l2arc::CacheProp;
+//!
+//! let prop = CacheProp(15 << 32 | 0x000a_00ff); // a cached block of 128 KiB, compressed to 5632 bytes
+//! assert_eq!(prop.compression().to_string(), "lz4");
+//! ```
+//!
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
 
 use alloc::format;
 use alloc::string::String;

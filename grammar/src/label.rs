@@ -1,8 +1,18 @@
 //! Labels: what a device says of itself and of its pool.
 //!
 //! Each device carries four, two at its start and two at its end, 256 KiB each: a blank, the boot
-//! environment, the configuration, and a ring of uberblocks. Handbook: `docs/format/01-labels.md`,
+//! environment, the configuration, and a ring of uberblocks. Handbook: [`docs/format/01-labels.md`],
 //! 1.1 and 1.2.
+//!
+//! ```
+//! use zfsp_grammar::label::places;
+//!
+//! let [first, second, third, fourth] = places(64 << 20);
+//! assert_eq!((first, second), (Some(0), Some(0x4_0000)));
+//! assert_eq!((third, fourth), (Some(0x3f8_0000), Some(0x3fc_0000)));
+//! ```
+//!
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
 
 use alloc::vec::Vec;
 

@@ -2,7 +2,17 @@
 //!
 //! Two ZAPs of each file system. The registry maps the name of an attribute to a word: its number,
 //! its length and how to swap its bytes. The layouts map a number, in decimal, to the numbers of the
-//! attributes in the order of the bytes. Handbook: `docs/format/12-zpl.md`, 12.3.
+//! attributes in the order of the bytes. Handbook: [`docs/format/12-zpl.md`], 12.3.
+//!
+//! ```
+//! use zfsp_grammar::layout::Registration;
+//!
+//! let dacl_aces = Registration(0x4_0013);
+//! assert_eq!(dacl_aces.number(), 19);
+//! assert_eq!(dacl_aces.class().to_string(), "ACL");
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::format;
 use alloc::string::String;

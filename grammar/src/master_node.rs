@@ -1,6 +1,14 @@
 //! The master node: object 1 of every file system, a ZAP that says where everything is.
 //!
-//! Handbook: `docs/format/12-zpl.md`, 12.1.
+//! Handbook: [`docs/format/12-zpl.md`], 12.1.
+//!
+//! ```
+//! use zfsp_grammar::master_node;
+//!
+//! assert!(master_node::about(b"ROOT").is_some());
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 /// A key of the master node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

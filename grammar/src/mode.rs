@@ -1,6 +1,14 @@
 //! The mode of a file: what it is, and who may do what.
 //!
-//! The low 16 bits are those of every Unix. Handbook: `docs/format/12-zpl.md`, 12.3.
+//! The low 16 bits are those of every Unix. Handbook: [`docs/format/12-zpl.md`], 12.3.
+//!
+//! ```
+//! use zfsp_grammar::mode::Mode;
+//!
+//! assert_eq!(Mode(0xa1ff).to_string(), "lrwxrwxrwx");
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::string::String;
 use core::fmt;

@@ -3,7 +3,20 @@
 //! A packed list starts with four bytes that tell one of two encodings. *XDR* (RFC 4506) is
 //! big-endian whatever the host, in units of four bytes; *native* is the memory image of the writer,
 //! in units of eight. A value may itself be a list: XDR nests it in the pair, native appends it
-//! behind the pair. Handbook: `docs/format/02-nvlist.md`.
+//! behind the pair. Handbook: [`docs/format/02-nvlist.md`].
+//!
+//! ```
+//! use zfsp_grammar::{input::{Input, Order, Parse}, nvlist::Packed};
+//!
+//! // an empty list in XDR
+//! let bytes = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+//! let (rest, read) = Packed::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.encoding.to_string(), "xdr");
+//! assert!(rest.bytes().is_empty());
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/02-nvlist.md`]: crate::handbook::nvlist
 
 use alloc::boxed::Box;
 use alloc::format;

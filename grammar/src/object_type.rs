@@ -2,7 +2,17 @@
 //!
 //! An old number (0 to 53) names the content. A new-style one (bit 7 set) says only how it is
 //! byte-swapped and whether it is metadata or encrypted: what it is follows from the reference
-//! that leads to it. Handbook: `docs/format/06-dnode-objset.md`, 6.5 and 6.6.
+//! that leads to it. Handbook: [`docs/format/06-dnode-objset.md`], 6.5 and 6.6.
+//!
+//! ```
+//! use zfsp_grammar::object_type::ObjectType;
+//!
+//! let zap = ObjectType(0xc4);
+//! assert!(zap.is_new_style() && zap.is_metadata() && !zap.is_encrypted());
+//! assert_eq!(ObjectType(20).name(), Some("ZFS directory"));
+//! ```
+//!
+//! [`docs/format/06-dnode-objset.md`]: crate::handbook::dnode_objset
 
 use alloc::format;
 use core::fmt;
@@ -194,7 +204,7 @@ impl ObjectType {
     pub const DEDUP: Self = Self(49);
     /// hex txg → bpobj; bonus type 51
     pub const DEADLIST: Self = Self(50);
-    /// bonus 320 bytes: used, comp, uncomp, pad[37]
+    /// bonus 320 bytes: used, comp, uncomp, padding
     pub const DEADLIST_HDR: Self = Self(51);
     /// hex set
     pub const DSL_CLONES: Self = Self(52);
@@ -502,7 +512,7 @@ const OLD: [Old; 54] = [
     },
     Old {
         name: "DSL deadlist map hdr",
-        about: "bonus 320 bytes: used, comp, uncomp, pad[37]",
+        about: "bonus 320 bytes: used, comp, uncomp, padding",
         swap: ByteSwap::UINT64,
         metadata: true,
         encrypted: false,

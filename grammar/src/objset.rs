@@ -1,7 +1,16 @@
 //! Object sets: the root of a file system, a volume, or the pool's own objects.
 //!
 //! 1, 2 or 4 KiB: the dnode of all dnodes, the head of the intent log, the type, MACs, and in the
-//! longer forms the dnodes of the accounting. Handbook: `docs/format/06-dnode-objset.md`, 6.4.
+//! longer forms the dnodes of the accounting. Handbook: [`docs/format/06-dnode-objset.md`], 6.4.
+//!
+//! ```
+//! use zfsp_grammar::objset::ObjsetFlags;
+//!
+//! let flags = ObjsetFlags(7);
+//! assert!(flags.useraccounting_complete() && flags.projectquota_complete());
+//! ```
+//!
+//! [`docs/format/06-dnode-objset.md`]: crate::handbook::dnode_objset
 
 use alloc::string::String;
 

@@ -1,7 +1,18 @@
 //! POSIX ACLs: the value of the extended attributes `system.posix_acl_access` and
 //! `system.posix_acl_default`.
 //!
-//! In the form of Linux: little-endian whatever the pool. Handbook: `docs/format/12-zpl.md`, 12.10.
+//! In the form of Linux: little-endian whatever the pool. Handbook: [`docs/format/12-zpl.md`], 12.10.
+//!
+//! ```
+//! use zfsp_grammar::{posix_acl::PosixAce, input::{Input, Order, Parse}};
+//!
+//! let bytes = [1, 0, 6, 0, 0xff, 0xff, 0xff, 0xff];
+//! let (_, read) = PosixAce::parse(Input::new(&bytes, Order::Little))?;
+//! assert!(read.perm.read() && read.perm.write() && !read.perm.execute());
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::format;
 use alloc::string::String;

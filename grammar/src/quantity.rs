@@ -1,4 +1,11 @@
 //! Quantities: numbers that print themselves and cannot be mixed up.
+//!
+//! ```
+//! use zfsp_grammar::quantity::{ObjectId, utc};
+//!
+//! assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+//! assert_eq!(ObjectId(34).to_string(), "34");
+//! ```
 
 use alloc::format;
 use alloc::string::String;

@@ -3,8 +3,17 @@
 //! An *area*, the bonus of a dnode or a spill block, holds a header and then attributes without names
 //! or lengths. The header names a *layout*, a list of attribute numbers, and has the lengths of those
 //! that vary. Layouts and the *registry* of attributes are ZAPs of each file system, so an area alone
+//!
+//! ```
+//! use zfsp_grammar::sa::LayoutInfo;
+//!
+//! let info = LayoutInfo(0x0809);
+//! assert_eq!(info.layout(), 9);
+//! ```
 //! cannot be read for certain; but writers use few layouts, which [`guess`] tells apart. Handbook:
-//! `docs/format/12-zpl.md`, 12.2 and 12.3.
+//! [`docs/format/12-zpl.md`], 12.2 and 12.3.
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};

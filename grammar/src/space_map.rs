@@ -14,8 +14,20 @@
 //! | freed since the checkpoint | one sector, from the start of the vdev | `space-map` |
 //!
 //! How many bytes of a map's blocks are valid stands in the bonus of its object, the
+//!
+//! ```
+//! use zfsp_grammar::{space_map::Entry, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0x0010_0003].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Entry::parse(Input::new(&bytes, Order::Little))?;
+//! let segment = read.segment().expect("a segment");
+//! assert_eq!(segment.bytes(2 << 24, 9), Some(0x200_2000..0x200_2800)); // metaslab 2 of 16 MiB, ashift 9
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 //! [`SpaceMapHeader`]. The structures here do without: they end where only zeros are left. Handbook:
-//! `docs/format/13-space.md`, 13.1.
+//! [`docs/format/13-space.md`], 13.1.
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;
@@ -141,7 +153,7 @@ bits! {
     /// A word that says when the entries behind it were written; of txg 0 a filler.
     ///
     /// Chapter 13, 13.1.
-    pub struct Debug(u64) {
+    pub struct DebugEntry(u64) {
         0..50  txg: Txg,
         50..60 sync_pass: u16,
         60..62 maptype: MapType,
@@ -195,7 +207,7 @@ pub enum Entry {
     /// Bit 63 is 0.
     OneWord(OneWord),
     /// Bits 62 and 63 are 2.
-    Debug(Debug),
+    Debug(DebugEntry),
     /// Bits 62 and 63 are 3.
     TwoWord(TwoWord),
 }
@@ -208,7 +220,7 @@ impl<'a> Parse<'a> for Entry {
         let (_, word) = u64::parse(quiet)?;
         let (rest, entry) = match cut(word, 62, 64) {
             0 | 1 => OneWord::parse(quiet).map(|(i, e)| (i, Entry::OneWord(e)))?,
-            2 => Debug::parse(quiet).map(|(i, e)| (i, Entry::Debug(e)))?,
+            2 => DebugEntry::parse(quiet).map(|(i, e)| (i, Entry::Debug(e)))?,
             _ => TwoWord::parse(quiet).map(|(i, e)| (i, Entry::TwoWord(e)))?,
         };
         Ok((rest.watched_as(i), entry))
@@ -278,7 +290,7 @@ impl Describe for Entry {
             "A word of a space map, or two: the highest bits decide.\n",
             &[
                 ChoiceSpec { name: "OneWord", about: "bit 63 is 0", parts: OneWord::parts },
-                ChoiceSpec { name: "Debug", about: "bits 62 and 63 are 2", parts: Debug::parts },
+                ChoiceSpec { name: "Debug", about: "bits 62 and 63 are 2", parts: DebugEntry::parts },
                 ChoiceSpec { name: "TwoWord", about: "bits 62 and 63 are 3", parts: TwoWord::parts },
             ],
         )

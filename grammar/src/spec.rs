@@ -1,5 +1,13 @@
 //! What a structure says of itself: the table of its fields, from the same declaration that reads
 //! it.
+//!
+//! ```
+//! use zfsp_grammar::{blkptr::Dva, spec::{Describe, Parts}};
+//!
+//! let Parts::Record(spec) = Dva::parts() else { panic!("a record") };
+//! assert_eq!(spec.size, Some(16));
+//! assert_eq!(spec.place(1), Some(8));
+//! ```
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -2,6 +2,15 @@
 //!
 //! Give a [`Trace`] to an [`Input`] before parsing, and turn it into a [`Tree`] afterwards. The
 //! tree survives a failed reading: it then ends with the fault.
+//!
+//! ```
+//! use zfsp_grammar::{blkptr::Dva, input::{Input, Order, Parse}, tree::Trace};
+//!
+//! let (bytes, trace) = ([0; 16], Trace::default());
+//! trace.named(Input::new(&bytes, Order::Little).watched(&trace), "dva", Dva::parse)?;
+//! assert_eq!(trace.into_tree().problems().count(), 0);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;

@@ -1,8 +1,17 @@
 //! Uberblocks: the root of one state of the pool.
 //!
 //! Each label has a ring of them; the slot size follows the vdev's ashift, the slot in use the txg.
+//!
+//! ```
+//! use zfsp_grammar::uberblock::slot_size;
+//!
+//! assert_eq!(slot_size(9), 1024);
+//! assert_eq!(slot_size(12), 4096);
+//! ```
 //! Only the first 216 bytes of a slot mean something, up to the [`ZioEck`] at its end. Handbook:
-//! `docs/format/01-labels.md`, 1.3 and 1.5.
+//! [`docs/format/01-labels.md`], 1.3 and 1.5.
+//!
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
 
 use alloc::format;
 use alloc::string::String;

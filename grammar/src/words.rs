@@ -34,10 +34,10 @@ macro_rules! record {
     ) => {
         $(#[doc = $about])*
         ///
-        /// | offset | size | name | meaning |
+        /// | offset | name | type | meaning |
         /// |---|---|---|---|
         $(
-            #[doc = concat!("| ", $(stringify!($at),)? " | | `", stringify!($field), "` |", $($doc,)* " |")]
+            #[doc = concat!("| ", $(stringify!($at),)? " | `", stringify!($field), "` | `", stringify!($ty), "` |", $($doc,)* " |")]
         )*
         #[derive(Clone, Debug, PartialEq $($(, $derive)+)?)]
         $vis struct $Name $($generics)* {
@@ -130,10 +130,10 @@ macro_rules! bits {
     ) => {
         $(#[doc = $about])*
         ///
-        /// | bits | name | meaning |
-        /// |---|---|---|
+        /// | bits, end excluded | name | type | meaning |
+        /// |---|---|---|---|
         $(
-            #[doc = concat!("| ", stringify!($lo), "..", stringify!($hi), " | `", stringify!($field), "` |", $($doc,)* " |")]
+            #[doc = concat!("| ", stringify!($lo), "..", stringify!($hi), " | `", stringify!($field), "` | `", stringify!($ty), "` |", $($doc,)* " |")]
         )*
         #[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
         $vis struct $Name(pub $word);

@@ -2,7 +2,16 @@
 //!
 //! The other kind are files of a hidden directory, which the attribute XATTR names. Both call them
 //! with the prefix of their namespace, as Linux does; names without one are of illumos or FreeBSD.
-//! Handbook: `docs/format/12-zpl.md`, 12.10.
+//! Handbook: [`docs/format/12-zpl.md`], 12.10.
+//!
+//! ```
+//! use zfsp_grammar::xattr::namespace;
+//!
+//! let (_, name) = namespace(b"user.colour");
+//! assert_eq!(name, b"colour");
+//! ```
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use crate::catalogue::{Structure, structure};
 use crate::input::Text;

@@ -1,8 +1,19 @@
 //! The old format of a file's attributes: `znode_phys` in the bonus of the dnode.
 //!
 //! Files that were made before ZPL version 5 keep it, also in file systems that were upgraded
+//!
+//! ```
+//! use zfsp_grammar::{znode::Time, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [0xffff_ffff_ffff_fffe, 500_000_000].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Time::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.sec.0, -2); // one and a half seconds before 1970
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 //! later. Behind the 264 bytes may stand the target of a short symbolic link. Handbook:
-//! `docs/format/12-zpl.md`, 12.4 and 12.5.
+//! [`docs/format/12-zpl.md`], 12.4 and 12.5.
+//!
+//! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
 use alloc::format;
 use alloc::string::{String, ToString};

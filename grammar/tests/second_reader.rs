@@ -2,7 +2,13 @@
 //! same from any bytes, in both orders.
 //!
 //! What the two have in common is the handbook. A wrong offset, width or order in either shows.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)] // a test may fail loudly
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)] // a test may fail loudly
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use zfsp_grammar::catalogue::{Structure, structures};
 use zfsp_grammar::input::Order;
 use zfsp_grammar::tree::{Node, Tree, Value};
 
-use crate::decode::Decoded;
+use crate::decode::{Decoded, extent};
 
 /// A structure that the bytes may be.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ fn candidate(
     at: usize,
     order: Option<Order>,
 ) -> Option<Candidate> {
+    let bytes = extent::trim(structure.name, bytes);
     let decoded = super::decode(structure, bytes, at, order, 1);
     if decoded.is_nothing() || bytes.iter().all(|b| *b == 0) {
         return None;
@@ -75,7 +76,8 @@ fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
         format!("{problems} problem{}", plural(problems))
     };
     add(fit / 3, told);
-    let unfounded = proven == 0 && marks.is_empty() && (fit < LEAST_FIT || explained < LEAST_EXPLAINED);
+    let unmarked = marks.is_empty() && (fit < LEAST_FIT || explained < LEAST_EXPLAINED);
+    let unfounded = proven == 0 && (unmarked || explained < LEAST_MARKED);
     Evidence { score: if unfounded { 0 } else { score }, reasons }
 }
 
@@ -84,16 +86,24 @@ const LEAST_FIT: u32 = 700;
 /// Permille of the bytes that must be explained, where no magic speaks for them.
 const LEAST_EXPLAINED: u32 = 400;
 
+/// Permille of the bytes that must be explained by what has a magic.
+const LEAST_MARKED: u32 = 50;
+
 fn permille(part: usize, whole: usize) -> u32 {
     let share = part.saturating_mul(1000).checked_div(whole).unwrap_or_default();
     u32::try_from(share).unwrap_or(u32::MAX)
 }
 
-/// How much fewer of the fields are wrong than noise would have wrong, in permille.
+/// How much fewer of the fields are wrong than other bytes would have wrong, in permille. Three kinds
+/// of these are tried: noise, like ciphertext; text; and small numbers.
 fn fit(structure: &Structure, decoded: &Decoded<'_>) -> u32 {
     let wrong = |tree: &Tree| permille(tree.problems().count().saturating_mul(1000), tree.nodes.len());
-    let noise = noise(decoded.bytes.len());
-    let by_chance = wrong(&super::decode(structure, &noise, 0, Some(decoded.order), 1).tree);
+    let len = decoded.bytes.len().min(TRIED);
+    let by_chance = [noise(len), text(len), small_numbers(len)]
+        .map(|bytes| wrong(&super::decode(structure, &bytes, 0, Some(decoded.order), 1).tree))
+        .into_iter()
+        .min()
+        .unwrap_or_default();
     let better = by_chance.saturating_sub(wrong(&decoded.tree));
     permille(usize::try_from(better).unwrap_or_default(), usize::try_from(by_chance).unwrap_or_default())
 }
@@ -107,7 +117,7 @@ fn is_proven(node: &Node) -> bool {
 }
 
 fn is_mark(node: &Node) -> bool {
-    let marks = ["magic", "block_type", "encoding"];
+    let marks = ["magic", "block_type"];
     node.problem.is_none() && node.length() > 0 && node.spec.is_some_and(|spec| marks.contains(&spec.name))
 }
 
@@ -119,8 +129,8 @@ fn explained(decoded: &Decoded<'_>) -> usize {
     root.saturating_sub(raw.map(<[u8]>::len).fold(0, usize::saturating_add))
 }
 
-/// Bytes of noise that are tried.
-const NOISE: usize = 8192;
+/// Bytes that are tried.
+const TRIED: usize = 8192;
 
 /// Noise, always the same.
 fn noise(len: usize) -> Vec<u8> {
@@ -132,5 +142,13 @@ fn noise(len: usize) -> Vec<u8> {
         state ^= state.wrapping_shl(17);
         state.to_le_bytes()
     };
-    std::iter::repeat_with(&mut next).flatten().take(len.min(NOISE)).collect()
+    std::iter::repeat_with(&mut next).flatten().take(len).collect()
+}
+
+fn text(len: usize) -> Vec<u8> {
+    b"It was the best of times, it was the worst of times.\n".iter().copied().cycle().take(len).collect()
+}
+
+fn small_numbers(len: usize) -> Vec<u8> {
+    (1u64..).flat_map(u64::to_le_bytes).take(len).collect()
 }

@@ -11,7 +11,7 @@ const USUAL_BLOCK: usize = 128 << 10;
 #[must_use]
 pub fn most(name: &str) -> usize {
     match name {
-        "label" => LABEL_SIZE,
+        "label" | "auto" => LABEL_SIZE,
         "vdev-phys" => VDEV_PHYS_SIZE,
         "bootenv" => VDEV_PHYS_AT - BOOTENV_AT,
         "uberblock" => 8192,
@@ -27,6 +27,7 @@ pub fn trim<'b>(name: &str, bytes: &'b [u8]) -> &'b [u8] {
     let sizes: &[usize] = match name {
         "uberblock" => &SLOT_SIZES,
         "gang" => &[512, 1024, 2048, 4096, 8192, 16_384],
+        "label" => return bytes.get(..LABEL_SIZE).unwrap_or(bytes),
         _ => return bytes,
     };
     let proven = sizes.iter().find_map(|size| bytes.get(..*size).filter(|b| ends_in_proof(b)));

@@ -25,6 +25,10 @@ pub struct Decoded<'b> {
     pub order: Order,
     /// Their fields, with what is wrong with them.
     pub tree: Tree,
+    /// Nodes whose checksum holds: proofs, and the pieces that they prove.
+    pub verified: HashSet<usize>,
+    /// The uberblock of a ring that an import would use.
+    pub active: Option<usize>,
     /// Nodes that a brief view shows with all their parts.
     pub open: HashSet<usize>,
 }
@@ -105,6 +109,23 @@ fn read<'b>(structure: &Structure, bytes: &'b [u8], at: usize, order: Order, cou
             _ => break,
         }
     }
-    let tree = trace.into_tree();
-    Decoded { structure: structure.name, bytes, at, order: found, tree, open: HashSet::new() }
+    let mut tree = trace.into_tree();
+    if count > 1 {
+        let tops: Vec<usize> = tree.parts(None).collect();
+        for (n, top) in tops.into_iter().enumerate() {
+            if let Some(node) = tree.nodes.get_mut(top) {
+                node.title = Some(format!("{}[{n}]", structure.name).into());
+            }
+        }
+    }
+    Decoded {
+        structure: structure.name,
+        bytes,
+        at,
+        order: found,
+        tree,
+        verified: HashSet::new(),
+        active: None,
+        open: HashSet::new(),
+    }
 }

@@ -26,8 +26,9 @@ pub fn prove(decoded: &mut Decoded<'_>) {
                 verdict.tell(node, k == eck, start);
             }
         }
-        if let (Verdict::Verified { .. }, Some(piece)) = (&verdict, parent(decoded, eck)) {
-            verify_item(decoded.tree.nodes.get_mut(piece));
+        if matches!(verdict, Verdict::Verified { .. }) {
+            decoded.verified.insert(eck);
+            decoded.verified.extend(parent(decoded, eck));
         }
     }
     if let Some(order) = order {
@@ -36,18 +37,11 @@ pub fn prove(decoded: &mut Decoded<'_>) {
     mark_active(decoded);
 }
 
-/// Items of a list, like the slots of a ring, are shown by their summaries alone.
-fn verify_item(piece: Option<&mut Node>) {
-    if let Some(node) = piece
-        && node.index.is_some()
-        && let Value::Says(summary) = &node.value
-    {
-        node.value = Value::says(format_args!("{summary}, verified"));
-    }
-}
-
 fn is_proof(decoded: &Decoded<'_>, k: usize) -> bool {
-    decoded.tree.nodes.get(k).is_some_and(|n| n.name() == "eck" && n.length() > 0 && n.problem.is_none())
+    decoded.tree.nodes.get(k).is_some_and(|n| {
+        let is_eck = n.spec.is_some_and(|spec| matches!(spec.kind, "ZioEck" | "Option<ZioEck>"));
+        is_eck && n.length() > 0 && n.problem.is_none()
+    })
 }
 
 /// What became of a proof.
@@ -177,9 +171,7 @@ fn mark_active(decoded: &mut Decoded<'_>) {
     let best = slots.into_iter().filter_map(|k| Some((rank(decoded, k)?, k))).max();
     let Some((_, k)) = best else { return };
     decoded.open.insert(k);
-    if let Some(node) = decoded.tree.nodes.get_mut(k) {
-        node.value = Value::says(format_args!("{}  <- active", node.value));
-    }
+    decoded.active = Some(k);
 }
 
 /// What makes a slot the newer one; `None` if it is not verified.

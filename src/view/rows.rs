@@ -27,10 +27,10 @@ pub struct Row<'t> {
 /// What a row shows.
 #[derive(Clone, Copy, Debug)]
 pub enum What<'t> {
-    /// A part, and whether its parts have rows of their own.
-    Node(&'t Node, bool),
-    /// Several parts in a row with the same bytes: the first and the last of them.
-    Same(&'t Node, &'t Node),
+    /// A part with its index, and whether its parts have rows of their own.
+    Node(usize, &'t Node, bool),
+    /// Several parts in a row with the same bytes: the first with its index, and the last.
+    Same(usize, &'t Node, &'t Node),
     /// A range of bits of the part above.
     Bits(&'t BitSpec, u64),
     /// Bytes that no field claims.
@@ -73,7 +73,7 @@ impl<'t> Rows<'t, '_> {
     fn node(&mut self, index: usize, depth: usize) {
         let Some(node) = self.tree.nodes.get(index) else { return };
         let open = self.opens(index, node);
-        self.push(depth, What::Node(node, open));
+        self.push(depth, What::Node(index, node, open));
         let below = depth.saturating_add(1);
         if let Value::Bits(word, ranges) = node.value {
             self.bits(word, ranges, below);
@@ -148,14 +148,14 @@ impl<'t> Rows<'t, '_> {
             let same = self.same(node, more);
             if self.detail == Detail::Brief && same.len() >= SAME_ITEMS {
                 if let Some(last) = same.last().and_then(|last| self.tree.nodes.get(*last)) {
-                    self.push(depth, What::Same(node, last));
+                    self.push(depth, What::Same(*part, node, last));
                 }
                 rest = more.get(same.len()..).unwrap_or_default();
             } else if self.detail == Detail::Brief
                 && (many || self.has_part(*part, "prop"))
                 && self.sums_up(*part, node)
             {
-                self.push(depth, What::Node(node, false));
+                self.push(depth, What::Node(*part, node, false));
             } else {
                 self.node(*part, depth);
             }
@@ -204,7 +204,7 @@ impl<'t> Rows<'t, '_> {
             match self.tree.nodes.get(part) {
                 Some(node) if node.own_title => self.node(part, depth),
                 Some(node) if several && node.index.is_some() && self.holds_titled(part) => {
-                    self.push(depth, What::Node(node, true));
+                    self.push(depth, What::Node(part, node, true));
                     self.titled_below(part, depth.saturating_add(1));
                 }
                 Some(_) => self.titled_below(part, depth),

@@ -44,17 +44,27 @@ pub fn tree(decoded: &Decoded<'_>, detail: Detail) -> String {
 #[must_use]
 pub fn values(decoded: &Decoded<'_>) -> String {
     let mut out = String::new();
-    let tree = &decoded.tree;
-    for (k, node) in tree.nodes.iter().enumerate() {
-        let value = shown_value(node, decoded);
-        if value.is_empty() || (tree.has_parts(k) && !node.own_title) {
-            continue;
+    let mut path: Vec<String> = Vec::new();
+    for (k, node) in decoded.tree.nodes.iter().enumerate() {
+        path.truncate(usize::try_from(node.depth).unwrap_or(usize::MAX));
+        path.push(node.name().into_owned());
+        let value = shown_value(k, node, decoded);
+        let place = path.join(".").replace(".[", "[");
+        let mut line = |name: &str, value: &str, meaning: Option<&str>| {
+            let meaning = meaning.map(|meaning| format!("  {meaning}")).unwrap_or_default();
+            let _ = writeln!(out, "{name} = {value}{meaning}");
+        };
+        if !value.is_empty() {
+            line(&place, &value, node.value.meaning().as_deref());
         }
-        let _ = write!(out, "{} = {value}", tree.path(k));
-        if let Some(meaning) = node.value.meaning() {
-            let _ = write!(out, "  {meaning}");
+        if let Value::Bits(word, ranges) = node.value {
+            for range in ranges {
+                let value = (range.value)(word);
+                if !matches!(value, Value::Bytes) {
+                    line(&format!("{place}.{}", range.name), &value.to_string(), value.meaning().as_deref());
+                }
+            }
         }
-        out.push('\n');
     }
     out
 }
@@ -66,8 +76,8 @@ fn digits(end: usize) -> usize {
 
 fn name_width(row: &Row<'_>) -> usize {
     let name = match row.what {
-        What::Node(node, _) => node.name().chars().count(),
-        What::Same(first, last) => same_name(first, last).chars().count(),
+        What::Node(_, node, _) => node.name().chars().count(),
+        What::Same(_, first, last) => same_name(first, last).chars().count(),
         What::Bits(range, _) => range.name.len(),
         What::Gap(_) => 3,
     };
@@ -91,87 +101,64 @@ struct Page<'d> {
 impl Page<'_> {
     fn row(&mut self, row: &Row<'_>) {
         match row.what {
-            What::Node(node, open) => {
+            What::Node(index, node, open) => {
                 let hex =
                     if open || node.value.summarises() { String::new() } else { self.hex(node.at, node.end) };
-                self.lead(node.at, &hex, row.depth, &node.name());
-                self.value(node);
+                let says = self.says(index, node);
+                self.lead(node.at, &hex, row.depth, &node.name(), &says);
             }
-            What::Same(first, last) => {
-                self.lead(first.at, "", row.depth, &same_name(first, last));
-                self.value(first);
+            What::Same(index, first, last) => {
+                let says = self.says(index, first);
+                self.lead(first.at, "", row.depth, &same_name(first, last), &says);
             }
             What::Bits(range, word) => self.bits(row.depth, range, word),
             What::Gap(gap) => {
                 let hex = self.hex(gap.at, gap.end);
-                self.lead(gap.at, &hex, row.depth, "gap");
                 let len = gap.end.saturating_sub(gap.at);
                 let zero = self.decoded.content(gap.at, gap.end).iter().all(|b| *b == 0);
                 let what = if zero { "zeros" } else { "bytes that no field claims" };
-                let _ = write!(self.out, "{REMARK}{len:#x} {what}{REMARK:#}");
+                self.lead(gap.at, &hex, row.depth, "gap", &format!("{REMARK}{len:#x} {what}{REMARK:#}"));
             }
-        }
-        while self.out.ends_with(' ') {
-            self.out.pop();
         }
         self.out.push('\n');
     }
 
-    /// Offset, bytes and name.
-    fn lead(&mut self, at: usize, hex: &str, depth: usize, name: &str) {
-        let indent = depth.saturating_mul(2);
-        let room = self.width.saturating_sub(indent);
+    /// Offset, bytes, name, and what is said of it.
+    fn lead(&mut self, at: usize, hex: &str, depth: usize, name: &str, says: &str) {
         let _ = write!(self.out, "{OFFSET}0x{at:0digits$x}{OFFSET:#}  ", digits = self.digits);
         let _ = write!(self.out, "{BYTES}{hex:HEX_WIDTH$}{BYTES:#} ");
-        let _ = write!(self.out, "{:indent$}{NAME}{name:room$}{NAME:#}  ", "");
+        self.name(depth, name, says);
     }
 
-    fn value(&mut self, node: &Node) {
-        let value = shown_value(node, self.decoded);
-        self.out.push_str(&value);
-        let meaning = node.value.meaning();
-        self.meaning(meaning.as_deref(), if value.is_empty() { "" } else { "  " });
-        if !node.about.is_empty() && meaning.is_none() && value.len() < LONG_VALUE {
-            let _ = write!(self.out, "  {REMARK}{}{REMARK:#}", node.about);
+    fn name(&mut self, depth: usize, name: &str, says: &str) {
+        let indent = depth.saturating_mul(2);
+        let _ = write!(self.out, "{:indent$}{NAME}{name}{NAME:#}", "");
+        if !says.is_empty() {
+            let used = indent.saturating_add(name.chars().count());
+            let _ = write!(self.out, "{:pad$}  {says}", "", pad = self.width.saturating_sub(used));
         }
-        self.problem(node.problem.as_deref());
+    }
+
+    fn says(&self, index: usize, node: &Node) -> String {
+        let value = shown_value(index, node, self.decoded);
+        let meaning = node.value.meaning();
+        let about = if value.len() < LONG_VALUE { node.about } else { "" };
+        said(value, meaning.as_deref(), about, node.problem.as_deref())
     }
 
     fn bits(&mut self, depth: usize, range: &BitSpec, word: u64) {
-        let indent = depth.saturating_mul(2);
-        let room = self.width.saturating_sub(indent);
         let place = if range.hi.saturating_sub(range.lo) == 1 {
             format!("bit {}", range.lo)
         } else {
             format!("bits {}..={}", range.lo, range.hi.saturating_sub(1))
         };
-        let _ = write!(
-            self.out,
-            "{:lead$}{OFFSET}{place:HEX_WIDTH$}{OFFSET:#} ",
-            "",
-            lead = self.digits.saturating_add(4)
-        );
-        let _ = write!(self.out, "{:indent$}{NAME}{:room$}{NAME:#}  ", "", range.name);
+        let lead = self.digits.saturating_add(4);
+        let _ = write!(self.out, "{:lead$}{OFFSET}{place:HEX_WIDTH$}{OFFSET:#} ", "");
         let value = (range.value)(word);
-        let _ = write!(self.out, "{value}");
         let meaning = value.meaning();
-        self.meaning(meaning.as_deref(), "  ");
-        if meaning.is_none() && !range.about.is_empty() {
-            let _ = write!(self.out, "  {REMARK}{}{REMARK:#}", range.about.trim());
-        }
-        self.problem((range.judge)(word).as_ref());
-    }
-
-    fn meaning(&mut self, meaning: Option<&str>, space: &str) {
-        if let Some(meaning) = meaning {
-            let _ = write!(self.out, "{space}{MEANING}{meaning}{MEANING:#}");
-        }
-    }
-
-    fn problem(&mut self, problem: Option<&Problem>) {
-        if let Some(problem) = problem {
-            let _ = write!(self.out, "  {PROBLEM}!! {}{PROBLEM:#}", problem.text);
-        }
+        let problem = (range.judge)(word);
+        let says = said(value.to_string(), meaning.as_deref(), range.about.trim(), problem.as_ref());
+        self.name(depth, range.name, &says);
     }
 
     fn hex(&self, at: usize, end: usize) -> String {
@@ -188,12 +175,27 @@ impl Page<'_> {
     }
 }
 
+/// Value, meaning, or else the remark, and what is wrong.
+fn said(value: String, meaning: Option<&str>, about: &str, problem: Option<&Problem>) -> String {
+    let mut parts = Vec::new();
+    if !value.is_empty() {
+        parts.push(value);
+    }
+    match meaning {
+        Some(meaning) => parts.push(format!("{MEANING}{meaning}{MEANING:#}")),
+        None if !about.is_empty() => parts.push(format!("{REMARK}{about}{REMARK:#}")),
+        None => {}
+    }
+    parts.extend(problem.map(|problem| format!("{PROBLEM}!! {}{PROBLEM:#}", problem.text)));
+    parts.join("  ")
+}
+
 /// Bytes up to which a byte string is shown as its value.
 const SHORT: usize = 32;
 /// Integers up to which an array is shown whole.
 const FEW: usize = 16;
 
-fn shown_value(node: &Node, decoded: &Decoded<'_>) -> String {
+fn shown_value(index: usize, node: &Node, decoded: &Decoded<'_>) -> String {
     let content = decoded.content(node.at, node.end);
     match node.value {
         Value::Bytes if content.is_empty() => "none".into(),
@@ -208,6 +210,16 @@ fn shown_value(node: &Node, decoded: &Decoded<'_>) -> String {
             let more = if all.len() > FEW { format!(", ...] {} in all", all.len()) } else { "]".into() };
             format!("[{}{more}", shown.join(", "))
         }
-        ref value => value.to_string(),
+        ref value => {
+            let mut text = value.to_string();
+            // the proof itself says it already
+            if decoded.verified.contains(&index) && node.index.is_some() {
+                text.push_str(", verified");
+            }
+            if decoded.active == Some(index) {
+                text.push_str("  <- active");
+            }
+            text
+        }
     }
 }

@@ -2,7 +2,16 @@
 //!
 //! A [`Zbookmark`] names a block by its place in the pool's tree. A dataset [`Bookmark`] keeps of a
 //! snapshot what an incremental send needs; a redaction bookmark adds a list of blocks to leave out.
-//! Handbook: `docs/format/06-dnode-objset.md`, 6.4, and `docs/format/11-dsl.md`, 11.6.
+//! Handbook: [`docs/format/06-dnode-objset.md`], 6.4, and [`docs/format/11-dsl.md`], 11.6.
+//!
+//! ```
+//! use zfsp_grammar::dsl::bookmark::SizeCount;
+//!
+//! assert_eq!(SizeCount(0x0100_0000_0000_0007).count(), 8); // blocks of 128 KiB
+//! ```
+//!
+//! [`docs/format/06-dnode-objset.md`]: crate::handbook::dnode_objset
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::format;
 use alloc::string::String;

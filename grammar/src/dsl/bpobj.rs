@@ -1,8 +1,19 @@
 //! Block pointer objects: lists of blocks to be freed, or that died between snapshots.
 //!
 //! The bonus counts them; its length tells its version. The data are the pointers, trimmed: only what
-//! accounting and freeing need is kept. Lists may contain lists. Handbook: `docs/format/11-dsl.md`,
+//! accounting and freeing need is kept. Lists may contain lists. Handbook: [`docs/format/11-dsl.md`],
 //! 11.9 and 11.10.
+//!
+//! ```
+//! use zfsp_grammar::{dsl::bpobj::BpobjHeader, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [11, 90112, 58368, 92160].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = BpobjHeader::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.num_blkptrs, 11);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::string::String;
 

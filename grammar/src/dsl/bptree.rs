@@ -1,6 +1,17 @@
 //! The tree of destroyed datasets: what a background destroy has still to free.
 //!
-//! Handbook: `docs/format/11-dsl.md`, 11.9b.
+//! Handbook: [`docs/format/11-dsl.md`], 11.9b.
+//!
+//! ```
+//! use zfsp_grammar::{dsl::bptree::BptreeHeader, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [2, 5, 0, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = BptreeHeader::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!((read.begin, read.end), (2, 5)); // three entries are left
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use super::bookmark::Zbookmark;
 use crate::blkptr::Pointer;

@@ -1,7 +1,17 @@
 //! Crypto keys: the wrapped keys of an encrypted dataset, a ZAP in the MOS.
 //!
+//!
+//! ```
+//! use zfsp_grammar::dsl::crypto_key::Suite;
+//!
+//! assert_eq!(Suite(8).to_string(), "aes-256-gcm");
+//! assert_eq!(Suite(8).key_length(), Some(32));
+//! ```
 //! Each encrypted directory names one; clones share that of their origin. Handbook:
-//! `docs/format/11-dsl.md`, 11.13, and `docs/format/22-encryption.md`, 22.2.
+//! [`docs/format/11-dsl.md`], 11.13, and [`docs/format/22-encryption.md`], 22.2.
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
+//! [`docs/format/22-encryption.md`]: crate::handbook::encryption
 
 symbols! {
     /// `DSL_CRYPTO_SUITE`: cipher, key length, mode.

@@ -1,7 +1,16 @@
 //! DSL datasets: one state of a file system or volume, live or snapshot.
 //!
 //! 320 bytes in the bonus of an object with bonus type 16. Snapshots form a chain, each naming its
-//! older neighbour. Handbook: `docs/format/11-dsl.md`, 11.3.
+//! older neighbour. Handbook: [`docs/format/11-dsl.md`], 11.3.
+//!
+//! ```
+//! use zfsp_grammar::dsl::dataset::DatasetFlags;
+//!
+//! let flags = DatasetFlags(5); // a receive was interrupted
+//! assert!(flags.inconsistent() && flags.unique_accurate());
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use crate::blkptr::Pointer;
 use crate::quantity::{Bytes, Guid, ObjectId, Pad, Reserved, Timestamp, Txg};

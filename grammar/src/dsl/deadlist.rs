@@ -2,7 +2,19 @@
 //!
 //! Since pool version 26 a ZAP with this bonus: the key of each entry is the hex txg from which on
 //! its blocks were born, the value a [`bpobj`](super::bpobj). Before that, a bpobj. Livelists of
-//! clones have the same form. Handbook: `docs/format/11-dsl.md`, 11.8 and 11.10.
+//! clones have the same form. Handbook: [`docs/format/11-dsl.md`], 11.8 and 11.10.
+//!
+//! ```
+//! use zfsp_grammar::{dsl::deadlist::DeadlistHeader, input::{Input, Order, Parse}};
+//!
+//! let mut bytes = [0; 320];
+//! bytes[..8].copy_from_slice(&49664u64.to_le_bytes());
+//! let (_, read) = DeadlistHeader::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.used.0, 49664);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use crate::quantity::{Bytes, Pad, Txg};
 

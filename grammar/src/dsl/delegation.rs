@@ -1,7 +1,16 @@
 //! Delegated permissions: who may do what with a dataset.
 //!
+//!
+//! ```
+//! use zfsp_grammar::dsl::delegation::{Scope, Who, key};
+//!
+//! let real = key("ul$1000").expect("a key");
+//! assert_eq!((real.who, real.scope, real.sets), (Who::User("1000"), Scope::Local, false));
+//! ```
 //! A ZAP whose keys say who, and whose values are ZAPs with the permissions. Handbook:
-//! `docs/format/11-dsl.md`, 11.14.
+//! [`docs/format/11-dsl.md`], 11.14.
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 /// Who a key is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,17 @@
 //! DSL directories: the tree of dataset names, with quotas and used space.
 //!
-//! 256 bytes in the bonus of an object with bonus type 12. Handbook: `docs/format/11-dsl.md`, 11.2.
+//! 256 bytes in the bonus of an object with bonus type 12. Handbook: [`docs/format/11-dsl.md`], 11.2.
+//!
+//! ```
+//! use zfsp_grammar::{dsl::dir::UsedBreakdown, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [223_232, 132_608, 335_872, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = UsedBreakdown::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.head.0 + read.snap.0 + read.child.0, 691_712);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use crate::quantity::{Bytes, ObjectId, Pad, Reserved, Timestamp};
 use crate::tree::Problem;

@@ -1,8 +1,18 @@
 //! Error logs: which blocks are known to be damaged.
 //!
 //! ZAPs whose keys name blocks. In the old form a key holds the whole name; with the feature
+//!
+//! ```
+//! use zfsp_grammar::dsl::error_log::{head_key, old_key};
+//!
+//! let block = head_key("2:0:1:a").expect("a key");
+//! assert_eq!((block.object.0, block.blkid), (2, 1));
+//! assert_eq!(old_key("57:2:0:1").and_then(|b| b.objset).map(|o| o.0), Some(0x57));
+//! ```
 //! `head_errlog` an outer ZAP maps each head dataset to an inner one. Handbook:
-//! `docs/format/11-dsl.md`, 11.15.
+//! [`docs/format/11-dsl.md`], 11.15.
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use crate::quantity::{ObjectId, Txg};
 

@@ -1,8 +1,17 @@
 //! Feature flags: what each changes on disk, and what a reader must know of it.
 //!
 //! The pool keeps a count of users of each; a feature with users that a reader does not know, and
-//! that is not read-only compatible, bars the reader. Handbook: `docs/format/07-feature-flags.md`,
-//! 7.5, and `docs/format/11-dsl.md`, 11.1.
+//! that is not read-only compatible, bars the reader. Handbook: [`docs/format/07-feature-flags.md`],
+//! 7.5, and [`docs/format/11-dsl.md`], 11.1.
+//!
+//! ```
+//! use zfsp_grammar::dsl::feature::find;
+//!
+//! assert!(find(b"com.delphix:hole_birth").is_some_and(|feature| feature.mos));
+//! ```
+//!
+//! [`docs/format/07-feature-flags.md`]: crate::handbook::feature_flags
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 /// A feature of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,18 @@
 //! Command history: what was done to the pool, in a log that wraps.
 //!
+//!
+//! ```
+//! use zfsp_grammar::{dsl::history::HistoryHeader, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [13760, 131_072, 162_492, 278_932, 210].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = HistoryHeader::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.physical(162_492), Some(45180)); // the log has wrapped
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 //! The records of the pool's creation are kept for ever, the others in a ring behind them. Handbook:
-//! `docs/format/11-dsl.md`, 11.16.
+//! [`docs/format/11-dsl.md`], 11.16.
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::vec::Vec;
 

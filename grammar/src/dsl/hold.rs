@@ -1,7 +1,16 @@
 //! Holds: what keeps a snapshot from being destroyed.
 //!
 //! The ZAP of a snapshot maps the tag of each hold to its time; that of the pool lists holds to be
-//! released at the next import. Handbook: `docs/format/11-dsl.md`, 11.7.
+//! released at the next import. Handbook: [`docs/format/11-dsl.md`], 11.7.
+//!
+//! ```
+//! use zfsp_grammar::dsl::hold::temporary;
+//!
+//! let (dataset, tag) = temporary("36-backup").expect("a key");
+//! assert_eq!((dataset.0, tag), (0x36, "backup"));
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use crate::quantity::ObjectId;
 

@@ -5,7 +5,14 @@
 //! ([`dir`]) form the tree of names, datasets ([`dataset`]) hold the object sets; both lie in the
 //! bonus of an object. Around them stand lists of dead blocks ([`deadlist`], [`bpobj`],
 //! [`bptree`]), [bookmarks](bookmark), [properties](property), and the pool's bookkeeping.
-//! Handbook: `docs/format/11-dsl.md`.
+//! Handbook: [`docs/format/11-dsl.md`].
+//!
+//! ```
+//! let dir = zfsp_grammar::catalogue::find("dsl-dir").expect("a structure");
+//! assert!(matches!((dir.parts)(), zfsp_grammar::spec::Parts::Record(spec) if spec.size == Some(256)));
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::vec::Vec;
 

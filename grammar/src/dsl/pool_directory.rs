@@ -1,7 +1,16 @@
 //! The pool directory: object 1 of the MOS, from which everything is found.
 //!
+//!
+//! ```
+//! use zfsp_grammar::dsl::pool_directory::find;
+//!
+//! assert!(find("root_dataset").is_some());
+//! ```
 //! A ZAP; most values are numbers of objects, some are structures of words. Handbook:
-//! `docs/format/11-dsl.md`, 11.1, and `docs/format/06-dnode-objset.md`, 6.7.
+//! [`docs/format/11-dsl.md`], 11.1, and [`docs/format/06-dnode-objset.md`], 6.7.
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
+//! [`docs/format/06-dnode-objset.md`]: crate::handbook::dnode_objset
 
 use alloc::format;
 use alloc::string::String;

@@ -1,7 +1,16 @@
 //! Dataset properties: how their values are stored, and what the numbers mean.
 //!
 //! The ZAP of a directory or snapshot maps a property to a number, or to text with its NUL. What the
-//! key says behind a `$` tells where the value comes from. Handbook: `docs/format/11-dsl.md`, 11.5.
+//! key says behind a `$` tells where the value comes from. Handbook: [`docs/format/11-dsl.md`], 11.5.
+//!
+//! ```
+//! use zfsp_grammar::dsl::property::{Source, find, key};
+//!
+//! assert_eq!(key("copies$inherit"), ("copies", Source::Inherit));
+//! assert!(find("compression").is_some_and(|property| property.show(400).contains("zstd")));
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::borrow::Cow;
 use alloc::format;

@@ -1,6 +1,14 @@
 //! Scrubs and resilvers: how far they have come.
 //!
-//! Handbook: `docs/format/11-dsl.md`, 11.18.
+//! Handbook: [`docs/format/11-dsl.md`], 11.18.
+//!
+//! ```
+//! use zfsp_grammar::dsl::scan::ScanFlags;
+//!
+//! assert!(ScanFlags(2).scrub_paused());
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
 use alloc::format;
 use alloc::string::String;

@@ -1,7 +1,19 @@
 //! ZAPs of vdevs: what a vdev remembers beyond the configuration.
 //!
 //! The configuration in the MOS names them; the vdev's properties are in the same ZAPs, under their
-//! plain names. Handbook: `docs/format/11-dsl.md`, 11.19, and `docs/format/01-labels.md`, 1.4.5.
+//! plain names. Handbook: [`docs/format/11-dsl.md`], 11.19, and [`docs/format/01-labels.md`], 1.4.5.
+//!
+//! ```
+//! use zfsp_grammar::{dsl::vdev_zap::VdevRebuild, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [3, 0, 4, 9, 0, 0, 0, 0, 0, 0, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = VdevRebuild::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!((read.min_txg.0, read.max_txg.0), (4, 9));
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/11-dsl.md`]: crate::handbook::dsl
+//! [`docs/format/01-labels.md`]: crate::handbook::labels
 
 use alloc::format;
 use alloc::string::String;

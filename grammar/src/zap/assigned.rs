@@ -1,7 +1,9 @@
 //! The code points that Unicode 5.0 had assigned, as ranges in ascending order, both ends inclusive.
 //!
-//! Names are prepared with the data of that version (handbook: `docs/format/10-zap.md`, 10.6), so
+//! Names are prepared with the data of that version (handbook: [`docs/format/10-zap.md`], 10.6), so
 //! mappings from or to later characters do not exist. From Perl: `\p{Present_In: 5.0}`.
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 /// First and last code point of each range.
 #[rustfmt::skip] // many to a line

@@ -1,7 +1,18 @@
 //! The chunks of a leaf: entries, and the pieces of their keys and values.
 //!
 //! Chunks have 24 bytes; the first byte tells the kind. An entry chunk starts two chains of array
-//! chunks, each with 21 bytes of payload. Handbook: `docs/format/10-zap.md`, 10.4.
+//! chunks, each with 21 bytes of payload. Handbook: [`docs/format/10-zap.md`], 10.4.
+//!
+//! ```
+//! use zfsp_grammar::{zap::chunk::FreeChunk, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [253, 0, 0xffff_0000_0000_0000].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = FreeChunk::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.next.0, 0xffff); // the last free chunk
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use alloc::boxed::Box;
 use alloc::format;

@@ -2,8 +2,17 @@
 //!
 //! A fat ZAP is an extensible hash table. The top `shift` bits of a hash index the pointer table,
 //! which names the block of a leaf. The table is the second half of block 0 as long as it fits, and
+//!
+//! ```
+//! use zfsp_grammar::zap::fat::ZapFlags;
+//!
+//! let flags = ZapFlags(7); // of a dedup table
+//! assert!(flags.hash64() && flags.uint64_key() && flags.pre_hashed_key());
+//! ```
 //! later lies in blocks of its own; block 0 then keeps a stale copy. Handbook:
-//! `docs/format/10-zap.md`, 10.3.
+//! [`docs/format/10-zap.md`], 10.3.
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use alloc::format;
 use alloc::string::String;

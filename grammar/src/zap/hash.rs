@@ -2,7 +2,17 @@
 //!
 //! CRC-64 (the polynomial of ECMA-182, reflected) over the prepared name or over the words of the
 //! key, begun with the ZAP's own salt. Only the top 28 bits count, 48 where the flags say so.
-//! Handbook: `docs/format/10-zap.md`, 10.5 and 10.8.
+//! Handbook: [`docs/format/10-zap.md`], 10.5 and 10.8.
+//!
+//! ```
+//! use zfsp_grammar::zap::hash::Hashing;
+//!
+//! let hashing = Hashing { salt: 1, ..Hashing::default() };
+//! assert_eq!(hashing.of_name(b"ROOT"), 0xa1ab_3e30_0000_0000);
+//! assert_eq!(hashing.cursor(0xa1ab_3e30_0000_0000, 2), 0x2a1a_b3e3);
+//! ```
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use crate::zap::fat::ZapFlags;
 use crate::zap::names::{NormFlags, prepare};

@@ -3,8 +3,16 @@
 //! A block of 2^n bytes has 2^(n-5) buckets and as many chunks of 24 bytes as fit behind them. An
 //! *entry chunk* holds the numbers of one attribute and starts two chains of *array chunks*, 21 bytes
 //! each: its key and its value, most significant byte first whatever the order of the pool. The hash
+//!
+//! ```
+//! use zfsp_grammar::zap::leaf::LeafFlags;
+//!
+//! assert!(LeafFlags(1).entries_cdsorted());
+//! ```
 //! bits behind the leaf's prefix choose the bucket, from which a chain of entries starts. Handbook:
-//! `docs/format/10-zap.md`, 10.4.
+//! [`docs/format/10-zap.md`], 10.4.
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use alloc::borrow::Cow;
 use alloc::format;

@@ -1,8 +1,21 @@
 //! The small ZAP: one block, each key a name of at most 49 bytes, each value one word.
 //!
 //! No index, no order, no count: a reader looks at every slot. Free slots may lie anywhere. The
+//!
+//! ```
+//! use zfsp_grammar::{input::{Input, Order, Parse}, zap::micro::MicroEntry};
+//!
+//! let mut bytes = [0; 64];
+//! bytes[0] = 34;
+//! bytes[14..18].copy_from_slice(b"ROOT");
+//! let (_, read) = MicroEntry::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.value, 34);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
 //! block grows by 512 bytes; its size need not be a power of two. Handbook:
-//! `docs/format/10-zap.md`, 10.2.
+//! [`docs/format/10-zap.md`], 10.2.
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use alloc::boxed::Box;
 use alloc::format;

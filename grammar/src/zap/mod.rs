@@ -3,7 +3,15 @@
 //! Directories, property sets, maps of snapshots, dedup tables: nearly everything with a name is in
 //! one. A *micro ZAP* is one block of names with one word each; a *fat ZAP* is an extensible hash table
 //! whose block 0 is the header, and whose other blocks are leaves and pointer tables. The first word of
-//! a block tells which. Handbook: `docs/format/10-zap.md`.
+//! a block tells which. Handbook: [`docs/format/10-zap.md`].
+//!
+//! ```
+//! use zfsp_grammar::zap::BlockType;
+//!
+//! assert!(BlockType(0x8000_0000_0000_0003).to_string().contains("micro"));
+//! ```
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 mod assigned;
 pub mod chunk;

@@ -2,8 +2,16 @@
 //!
 //! A ZAP keeps every name as it was given; only the hash and, if wanted, the comparison use the
 //! prepared form. The data are those of Unicode 5.0 whatever the writer: a mapping from or to a
+//!
+//! ```
+//! use zfsp_grammar::zap::names::{NormFlags, prepare};
+//!
+//! assert_eq!(prepare(b"Snap", NormFlags(2)), b"SNAP");
+//! ```
 //! later character does not exist, and later marks are no marks. Handbook:
-//! `docs/format/10-zap.md`, 10.6.
+//! [`docs/format/10-zap.md`], 10.6.
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use alloc::vec::Vec;
 

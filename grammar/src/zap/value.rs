@@ -1,6 +1,14 @@
 //! What a ZAP maps to what: keys, values, and the attributes they make.
 //!
-//! Handbook: `docs/format/10-zap.md`, 10.4 and 10.9.
+//! Handbook: [`docs/format/10-zap.md`], 10.4 and 10.9.
+//!
+//! ```
+//! use zfsp_grammar::zap::value::Integers;
+//!
+//! assert_eq!(Integers::word(34).first(), Some(34));
+//! ```
+//!
+//! [`docs/format/10-zap.md`]: crate::handbook::zap
 
 use alloc::string::String;
 use alloc::vec::Vec;

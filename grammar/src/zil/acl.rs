@@ -1,8 +1,16 @@
 //! Records of access control lists, and the identities in all records.
 //!
 //! ACEs in the log have the form of the system call, not that of the disk: a number for who, and where it
+//!
+//! ```
+//! use zfsp_grammar::zil::acl::AclFlags;
+//!
+//! assert!(AclFlags(1).auto_inherit());
+//! ```
 //! stands for a name of a domain, the name follows behind all ACEs. Linux writes none of this. Handbook:
-//! `docs/format/13-space.md`, 13.8, "acl_create", "acl_v0" and "acl".
+//! [`docs/format/13-space.md`], 13.8, "acl_create", "acl_v0" and "acl".
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

@@ -1,5 +1,14 @@
+//!
+//! ```
+//! use zfsp_grammar::zil::attribute::Mask;
+//!
+//! assert!(Mask::of(0x2068).size()); // truncate() on Linux
+//! assert!(matches!(Mask::of(0x2068), Mask::Linux(_)));
+//! ```
 //! Records of attributes: owner, mode, size and times; DOS-like flags; extended attributes. Handbook:
-//! `docs/format/13-space.md`, 13.8, "attr block", "setattr" and "setsaxattr".
+//! [`docs/format/13-space.md`], 13.8, "attr block", "setattr" and "setsaxattr".
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

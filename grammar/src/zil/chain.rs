@@ -10,7 +10,14 @@
 //!
 //! The magic of the proof tells them apart, and the byte order. The next block was allocated before
 //! anything was written to it, so the last pointer leads to a block that belongs to nobody: that is how a
-//! chain ends. Handbook: `docs/format/13-space.md`, 13.8.
+//! chain ends. Handbook: [`docs/format/13-space.md`], 13.8.
+//!
+//! ```
+//! let block = zfsp_grammar::catalogue::find("zil-block").expect("a structure");
+//! assert!(!matches!((block.parts)(), zfsp_grammar::spec::Parts::None));
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

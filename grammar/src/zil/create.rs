@@ -1,5 +1,16 @@
 //! Records of new objects: files, directories, links, devices, with or without attributes and an ACL.
-//! Handbook: `docs/format/13-space.md`, 13.8, "create" and "acl_create".
+//! Handbook: [`docs/format/13-space.md`], 13.8, "create" and "acl_create".
+//!
+//! ```
+//! use zfsp_grammar::{zil::create::NewObject, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [34, 2, 0o100_644, 0, 0, 7, 0, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = NewObject::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!((read.doid.0, read.foid.object().0), (34, 2));
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

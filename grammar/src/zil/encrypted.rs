@@ -2,8 +2,18 @@
 //!
 //! The ciphertext of a block is one message over all its records; salt and IV stand in the pointer to the
 //! block, the MAC takes the place of the last two words of its proof. Pointers in records stay in clear, for
-//! they are needed to claim the blocks before the key is there. Handbook: `docs/format/13-space.md`, 13.8,
+//! they are needed to claim the blocks before the key is there. Handbook: [`docs/format/13-space.md`], 13.8,
 //! "Encrypted datasets".
+//!
+//! ```
+//! use zfsp_grammar::{input::{Input, Order, Parse}, zil::encrypted::Ciphertext};
+//!
+//! let (_, read) = Ciphertext::parse(Input::new(&[1, 2, 3], Order::Little))?;
+//! assert_eq!(read.ciphertext, [1, 2, 3]);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::vec::Vec;
 

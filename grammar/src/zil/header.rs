@@ -1,7 +1,15 @@
 //! The head of an intent log: where its chain starts, and which of it counts.
 //!
+//!
+//! ```
+//! use zfsp_grammar::zil::header::ZilFlags;
+//!
+//! assert!(ZilFlags(1).replay_needed());
+//! ```
 //! It is a part of the object set; in snapshots it means nothing. Handbook:
-//! `docs/format/13-space.md`, 13.8, "Header" and "Validity".
+//! [`docs/format/13-space.md`], 13.8, "Header" and "Validity".
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::string::{String, ToString};
 

@@ -15,7 +15,14 @@
 //! | attributes and ACLs | `attribute.rs`, `acl.rs` |
 //! | all of this before it is decrypted | `encrypted.rs` |
 //!
-//! Handbook: `docs/format/13-space.md`, 13.8.
+//! Handbook: [`docs/format/13-space.md`], 13.8.
+//!
+//! ```
+//! let record = zfsp_grammar::catalogue::find("zil-record").expect("a structure");
+//! assert!(matches!((record.parts)(), zfsp_grammar::spec::Parts::Record(_)));
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 pub mod acl;
 pub mod attribute;

@@ -1,5 +1,16 @@
-//! Records of names that come, go and move. Handbook: `docs/format/13-space.md`, 13.8, "remove", "link",
+//! Records of names that come, go and move. Handbook: [`docs/format/13-space.md`], 13.8, "remove", "link",
 //! "rename" and "rename_whiteout".
+//!
+//! ```
+//! use zfsp_grammar::{input::{Input, Order, Parse}, zil::name::Remove};
+//!
+//! let bytes = *b"\x22\0\0\0\0\0\0\0file\0\0\0\0"; // directory 34
+//! let (_, read) = Remove::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!((read.doid.0, read.name.to_string()), (34, "file".into()));
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

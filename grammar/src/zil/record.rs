@@ -2,8 +2,16 @@
 //!
 //! 32 bytes of header, and a body that the type decides. In encrypted datasets the headers are in clear
 //! and the bodies are not, but for the block pointers in them; a body is then kept as it is, for where the
-//! next record starts is known. Handbook: `docs/format/13-space.md`, 13.8,
+//! next record starts is known. Handbook: [`docs/format/13-space.md`], 13.8,
 //! "Records".
+//!
+//! ```
+//! use zfsp_grammar::zil::record::TxType;
+//!
+//! assert_eq!(TxType(9), TxType::WRITE);
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

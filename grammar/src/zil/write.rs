@@ -1,5 +1,16 @@
-//! Records of contents: writes, holes, cloned ranges. Handbook: `docs/format/13-space.md`, 13.8, "write",
+//! Records of contents: writes, holes, cloned ranges. Handbook: [`docs/format/13-space.md`], 13.8, "write",
 //! "truncate" and "clone_range".
+//!
+//! ```
+//! use zfsp_grammar::{zil::write::Truncate, input::{Input, Order, Parse}};
+//!
+//! let bytes: Vec<u8> = [2, 0x1000, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+//! let (_, read) = Truncate::parse(Input::new(&bytes, Order::Little))?;
+//! assert_eq!(read.foid.object().0, 2);
+//! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
+//! ```
+//!
+//! [`docs/format/13-space.md`]: crate::handbook::space
 
 use alloc::format;
 use alloc::string::String;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgGroup, Parser};
 use clap_complete::Shell;
 use zfsp::compress;
 use zfsp_grammar::algorithms::Compression;
+use zfsp_grammar::catalogue;
 
 /// Tells what bytes of ZFS say: every field with its place, its bytes, its value and its meaning.
 ///
@@ -17,6 +19,7 @@ use zfsp_grammar::algorithms::Compression;
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct Args {
     /// What to read, as --list names it, or auto to find out
+    #[arg(value_parser = names(true), hide_possible_values = true)]
     pub(crate) structure: Option<String>,
     /// Where to read it; - or nothing is standard input
     pub(crate) file: Option<PathBuf>,
@@ -31,9 +34,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", value_parser = number)]
     pub(crate) length: Option<u64>,
     /// Structures to read, one behind the other
-    #[arg(long, value_name = "N", default_value = "1", hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value = "1", hide_default_value = true, value_parser = count)]
     pub(crate) count: usize,
-    /// Byte of its device where FILE starts: for the checksums of labels
+    /// Byte of its device where FILE starts: for the checksums of labels and gang headers
     #[arg(long, value_name = "OFFSET", value_parser = number)]
     pub(crate) base: Option<u64>,
     /// The writer was little-endian (found out if not said)
@@ -63,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) list: bool,
     /// Print the table of a structure: offset, size, type, name, meaning
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = names(false), hide_possible_values = true)]
     pub(crate) spec: Option<String>,
     /// Print completions for a shell
     #[arg(long, value_name = "SHELL", value_enum)]
@@ -80,6 +83,20 @@ Examples:
   zfsp-decode --spec dnode                      the table of a structure
 
 Exit codes: 0 all well; 1 nothing could be read; 2 usage; 3 read, but something is wrong with it";
+
+/// The structures, for completions and for who mistypes one.
+fn names(auto: bool) -> PossibleValuesParser {
+    let names = catalogue::structures().map(|s| PossibleValue::new(s.name).help(s.about));
+    let auto = auto.then(|| PossibleValue::new("auto").help("find out"));
+    PossibleValuesParser::new(names.chain(auto))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| format!("'{text}' is no number of structures: 1 or more"))
+}
 
 /// `4096`, `0x1000`, `4K`.
 fn number(text: &str) -> Result<u64, String> {

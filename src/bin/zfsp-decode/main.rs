@@ -88,7 +88,8 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         let candidates = auto::candidates(bytes, at, order);
         let best = candidates.first().ok_or_else(|| unknown(&source))?;
         explain(args, &candidates)?;
-        (best.structure, bytes)
+        let best = best.structure;
+        (best, if args.length.is_none() { extent::trim(best.name, bytes) } else { bytes })
     };
     let decoded = decode::decode(structure, bytes, at, order, args.count);
     if decoded.is_nothing() {
@@ -107,23 +108,15 @@ fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn structure(name: &str) -> Result<&'static Structure, Failure> {
-    catalogue::find(name).ok_or_else(|| {
-        let near = catalogue::structures().map(|s| s.name).filter(|n| n.contains(name) || name.contains(n));
-        let near: Vec<&str> = near.collect();
-        let hint = if near.is_empty() {
-            "--list names them all".into()
-        } else {
-            format!("did you mean {}?", near.join(", "))
-        };
-        Failure(Exit::Usage, format!("no structure '{name}': {hint}"))
-    })
+    catalogue::find(name)
+        .ok_or_else(|| Failure(Exit::Usage, format!("no structure '{name}': --list names them all")))
 }
 
 fn unknown(source: &Source) -> Failure {
     Failure(Exit::Nothing, format!("{}: nothing that ZFS writes is recognised here", source.name))
 }
 
-/// Names the candidates with their reasons, on standard error: standard output is for the best one.
+/// Names the candidates with their reasons, before the best one is shown.
 fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
     if args.json || args.values {
         return Ok(());
@@ -131,7 +124,7 @@ fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
     let mut out = String::new();
     for (n, c) in candidates.iter().take(5).enumerate() {
         let mark = if n == 0 { "->" } else { "  " };
-        out.push_str(&format!("{mark} {:14} {}, {}\n", c.structure.name, c.order, c.reasons.join("; ")));
+        out.push_str(&format!("{mark} {:22} {}, {}\n", c.structure.name, c.order, c.reasons.join("; ")));
     }
     print(&out).map(|_| ())
 }
@@ -140,7 +133,7 @@ fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
     if args.html.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         // the page has standard output for itself
     } else if args.json {
-        print(&format!("{:#}\n", json::document(decoded)))?;
+        written(json::write(decoded, anstream::stdout().lock()))?;
     } else if args.values {
         print(&text::values(decoded))?;
     } else {
@@ -182,9 +175,14 @@ fn list() -> String {
     out
 }
 
-/// Prints to standard output. A reader that has seen enough is no failure.
+/// Prints to standard output.
 fn print(text: &str) -> Result<Exit, Failure> {
-    match anstream::stdout().write_all(text.as_bytes()) {
+    written(anstream::stdout().write_all(text.as_bytes()))
+}
+
+/// A reader that has seen enough is no failure.
+fn written(result: io::Result<()>) -> Result<Exit, Failure> {
+    match result {
         Ok(()) => Ok(Exit::Well),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Well),
         Err(e) => Err(Failure(Exit::Nothing, format!("standard output: {e}"))),

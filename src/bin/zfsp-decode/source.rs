@@ -6,8 +6,9 @@ use zfsp::decode::extent;
 use zfsp::device::Device;
 use zfsp::error::Place;
 use zfsp::{compress, dump};
+use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::eck::ECK_MAGIC;
-use zfsp_grammar::label::{LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
+use zfsp_grammar::label::{BOOTENV_AT, LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
 use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
 
 use crate::args::Args;
@@ -43,8 +44,10 @@ impl Source {
         if let Some((algorithm, lsize)) = args.decompress {
             source.bytes = compress::decompress(algorithm, &source.bytes, lsize)
                 .map_err(|e| Failure(Exit::Nothing, format!("{} at {:#x}: {e}", source.name, source.at)))?;
-            // positions count in the block now
-            source.at = 0;
+            if algorithm != Compression::OFF {
+                // positions count in the block now
+                source.at = 0;
+            }
         }
         Ok(source)
     }
@@ -78,24 +81,33 @@ impl Source {
         Ok(Self { name, at, bytes, device: Some(device) })
     }
 
-    /// The part that `--at` and `--length` name.
+    /// The part that `--at` and `--length` name. A dump that states positions is asked in these.
     fn cut(self, args: &Args, most: Option<usize>) -> Result<Self, Failure> {
-        let skip = usize::try_from(args.at).unwrap_or(usize::MAX);
+        let at = usize::try_from(args.at).unwrap_or(usize::MAX);
+        let skip = at.checked_sub(self.at).unwrap_or(at);
         let length = args.length.map_or(most, |n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
         let rest = self.bytes.get(skip..).unwrap_or_default();
         let bytes = rest.get(..length).unwrap_or(rest).to_vec();
-        let base = usize::try_from(args.base.unwrap_or(0)).unwrap_or(usize::MAX);
-        Ok(Self { at: self.at.saturating_add(skip).saturating_add(base), bytes, ..self })
+        let start = args.base.map_or(self.at, |base| usize::try_from(base).unwrap_or(usize::MAX));
+        Ok(Self { at: start.saturating_add(skip), bytes, ..self })
     }
 
     /// Where else in the file a structure like this one is found.
     pub(crate) fn hint(&self, structure: &str) -> String {
         let Some(device) = &self.device else { return String::new() };
-        let found: Vec<String> = match structure {
-            "label" | "vdev-phys" | "bootenv" => places(device, VDEV_PHYS_STEP, is_label),
-            "uberblock" => places(device, UBERBLOCK_STEP, is_uberblock),
+        if self.bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+            return "\n  this is text, but no dump that is known: xxd, hexdump -C, zdb -R or hex digits"
+                .into();
+        }
+        let mut found = match structure {
+            "label" => places(device, LABEL_SIZE, 0, is_label),
+            "vdev-phys" => places(device, LABEL_SIZE, VDEV_PHYS_AT, is_label),
+            "bootenv" => places(device, LABEL_SIZE, BOOTENV_AT, is_label),
+            "uberblock" => places(device, UBERBLOCK_STEP, 0, is_uberblock),
             _ => return String::new(),
         };
+        found.retain(|at| usize::try_from(*at) != Ok(self.at));
+        let found: Vec<String> = found.iter().take(MOST_PLACES).map(|at| format!("{at:#x}")).collect();
         match found.as_slice() {
             [] => format!("\n  no other {structure} is found in {}", self.name),
             [first, ..] => {
@@ -108,8 +120,6 @@ impl Source {
 
 /// Stored bytes that a compressed block has at most.
 const LARGEST_BLOCK: usize = 16 << 20;
-/// Labels start at multiples of this.
-const VDEV_PHYS_STEP: usize = LABEL_SIZE;
 /// Uberblocks start at multiples of this.
 const UBERBLOCK_STEP: usize = 1024;
 /// Places that a hint names.
@@ -117,24 +127,19 @@ const MOST_PLACES: usize = 4;
 /// Bytes searched at each end of a large device: labels stand nowhere else.
 const SEARCHED: u64 = 4 << 20;
 
-fn places(device: &Device, step: usize, is: fn(&[u8]) -> bool) -> Vec<String> {
+/// Places of what `is` recognises at multiples of `step`, where it starts `part` bytes further on.
+fn places(device: &Device, step: usize, part: usize, is: fn(&[u8]) -> bool) -> Vec<u64> {
     let len = device.len();
     let mut found = Vec::new();
-    let starts = if len <= SEARCHED.saturating_mul(2) {
-        vec![0]
-    } else {
-        vec![0, (len.saturating_sub(SEARCHED)) & !0x3_ffff]
-    };
+    let whole = len <= SEARCHED.saturating_mul(2);
+    let starts = if whole { vec![0] } else { vec![0, len.saturating_sub(SEARCHED) & !0x3_ffff] };
     for start in starts {
-        let Ok(bytes) = device.read(start, usize::try_from(SEARCHED.saturating_mul(2)).unwrap_or_default())
-        else {
-            continue;
-        };
-        for (n, _) in bytes.chunks(step).enumerate() {
-            let at = n.saturating_mul(step);
-            if found.len() < MOST_PLACES && bytes.get(at..).is_some_and(is) {
-                let at = start.saturating_add(u64::try_from(at).unwrap_or_default());
-                found.push(format!("{at:#x}"));
+        let searched = usize::try_from(SEARCHED.saturating_mul(2)).unwrap_or_default();
+        let Ok(bytes) = device.read(start, searched) else { continue };
+        for at in (0..bytes.len()).step_by(step) {
+            if bytes.get(at..).is_some_and(is) {
+                let at = u64::try_from(at.saturating_add(part)).unwrap_or_default();
+                found.push(start.saturating_add(at));
             }
         }
     }

@@ -162,6 +162,7 @@ fn problems(out: &mut String, problems: &[Trouble]) {
 
 fn kind(kind: ProblemKind) -> &'static str {
     match kind {
+        ProblemKind::Truncated => "truncated",
         ProblemKind::Corrupt => "corrupt",
         ProblemKind::Unsupported => "unsupported",
     }
