@@ -7,7 +7,7 @@
 //!
 //! let bytes: Vec<u8> = [0xffff_ffff_ffff_fffe, 500_000_000].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
 //! let (_, read) = Time::parse(Input::new(&bytes, Order::Little))?;
-//! assert_eq!(read.sec.0, -2); // one and a half seconds before 1970
+//! assert_eq!(read.sec.0.cast_signed(), -2); // one and a half seconds before 1970
 //! # Ok::<(), nom::Err<zfsp_grammar::input::Error>>(())
 //! ```
 //! later. Behind the 264 bytes may stand the target of a short symbolic link. Handbook:
