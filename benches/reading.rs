@@ -73,12 +73,7 @@ fn structures(c: &mut Criterion) {
     structure(c, "dnode", dnodes.len() / 512, &dnodes);
     structure(c, "nvlist", 1, &seed("name-value-list", 0));
     structure(c, "indirect", POINTERS, &pointers(POINTERS));
-    structure(c, "zap-leaf", 1, &leaf());
-}
-
-/// A leaf of a fat ZAP with one entry: 512 bytes, hash table of 16 slots, 18 chunks.
-fn leaf() -> Vec<u8> {
-    vec![]
+    structure(c, "zap-leaf", 1, &seed("zap", 3));
 }
 
 criterion_group! {
