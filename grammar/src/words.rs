@@ -96,7 +96,7 @@ macro_rules! record {
                 let Some(trace) = i.watch() else {
                     $(
                         let (i, $field) = $crate::record!(@read i, $ty $(, $parser)?)
-                            .map_err(|e| e.map(|e: $crate::input::Error| e.within($crate::spec::plain(stringify!($field)))))?;
+                            .map_err(|e| e.map(|e: $crate::input::Error| e.within(const { $crate::spec::plain(stringify!($field)) })))?;
                     )*
                     return Ok((i, Self { $($field),* }));
                 };
