@@ -69,16 +69,11 @@ fn structure(c: &mut Criterion, name: &str, items: usize, bytes: &[u8]) {
 }
 
 fn structures(c: &mut Criterion) {
-    let dnodes = seed("object", 0);
+    let dnodes = seed("object", 0, "dnode");
     structure(c, "dnode", dnodes.len() / 512, &dnodes);
-    structure(c, "nvlist", 1, &seed("name-value-list", 0));
+    structure(c, "nvlist", 1, &seed("name-value-list", 0, "nvlist"));
     structure(c, "indirect", POINTERS, &pointers(POINTERS));
-    structure(c, "zap-leaf", 1, &leaf());
-}
-
-/// A leaf of a fat ZAP with one entry: 512 bytes, hash table of 16 slots, 18 chunks.
-fn leaf() -> Vec<u8> {
-    vec![]
+    structure(c, "zap-leaf", 1, &seed("zap", 3, "zap-leaf"));
 }
 
 criterion_group! {

@@ -1,5 +1,8 @@
 //! Bytes to read, and a reader written by hand to be measured against.
 
+use zfsp_grammar::catalogue::find;
+use zfsp_grammar::input::{Input, Order};
+
 /// What a block pointer says, read without any grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByHand {
@@ -51,13 +54,17 @@ pub fn pointers(n: usize) -> Vec<u8> {
     (0..n).flat_map(|k| (0..16).flat_map(move |n| word(k, n).to_le_bytes())).collect()
 }
 
-/// An input of the fuzzers: the largest seed of a target whose first byte chooses `member`.
+/// An input of the fuzzers: the largest seed of a target whose first byte chooses `member`, and that
+/// can be read as `name`.
 #[must_use]
-pub fn seed(target: &str, member: u8) -> Vec<u8> {
+pub fn seed(target: &str, member: u8, name: &str) -> Vec<u8> {
+    let readable =
+        |bytes: &[u8]| find(name).is_some_and(|s| (s.read)(Input::new(bytes, Order::Little)).is_ok());
     let folder = format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let inputs = files.filter_map(|entry| std::fs::read(entry.path()).ok());
-    let mut inputs: Vec<_> = inputs.filter(|input| input.first() == Some(&(member << 1))).collect();
+    let mut inputs: Vec<_> =
+        inputs.filter(|input| input.first() == Some(&(member << 1)) && readable(&input[1..])).collect();
     inputs.sort_by_key(Vec::len);
     inputs.pop().map(|input| input[1..].to_vec()).unwrap_or_default()
 }

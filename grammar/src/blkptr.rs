@@ -88,6 +88,7 @@ record! {
         0x0 extent: Extent,
         0x8 place:  Place,
     }
+    read fixed;
     says Dva::notation;
 }
 
@@ -185,6 +186,7 @@ record! {
         0x58 fill:           u64,
         0x60 cksum:          Cksum,
     }
+    read fixed;
     says Blkptr::notation;
     judge Blkptr::judge;
 }
@@ -351,6 +353,7 @@ record! {
         /// payload bytes 72 to 111
         0x58 tail:          Words<5>,
     }
+    read fixed;
     says Embedded::to_string;
     judge Embedded::judge;
 }
@@ -420,6 +423,7 @@ record! {
         0x60 cksum:          Words<2>,
         0x70 mac:            Words<2>,
     }
+    read fixed;
     says Encrypted::to_string;
     judge Encrypted::judge;
 }
@@ -472,6 +476,7 @@ record! {
         /// at level 0 of the block, above of the MACs below it
         0x70 mac:            Words<2>,
     }
+    read fixed;
     says Authenticated::to_string;
     judge Authenticated::judge;
 }

@@ -304,6 +304,13 @@ macro_rules! integers {
                 }
             }
         }
+        impl Fixed for $t {
+            #[inline(always)]
+            fn read(bytes: &[u8], swapped: bool) -> $t {
+                let n = bytes.first_chunk().map_or(0, |b| $t::from_le_bytes(*b));
+                if swapped { n.swap_bytes() } else { n }
+            }
+        }
     )* };
 }
 integers! { u8 u16 u32 u64 i8 i16 i32 i64 }
@@ -322,6 +329,17 @@ impl<'a, T: Parse<'a> + Default + Copy, const N: usize> Parse<'a> for [T; N] {
     }
 }
 
+impl<T: Fixed, const N: usize> Fixed for [T; N] {
+    #[inline(always)]
+    fn read(mut bytes: &[u8], swapped: bool) -> Self {
+        core::array::from_fn(|_| {
+            let one;
+            (bytes, one) = take_fixed(bytes, swapped);
+            one
+        })
+    }
+}
+
 /// The next `n` bytes as they are.
 ///
 /// # Errors
@@ -332,6 +350,43 @@ pub fn bytes<'a>(n: impl Into<usize>) -> impl Fn(Input<'a>) -> Parsed<'a, &'a [u
         Some(ok) => Ok(ok),
         None => truncated(i, n),
     }
+}
+
+/// What is nothing but numbers: any bytes are one, if there are enough.
+///
+/// It is read without a check for each field; long lists of block pointers are several times as fast
+/// for it.
+pub(crate) trait Fixed: Describe + Sized {
+    /// Reads it from the front of `bytes`, which are enough; what is missing is zero.
+    fn read(bytes: &[u8], swapped: bool) -> Self;
+}
+
+/// Reads it if its bytes are there.
+#[inline(always)]
+pub(crate) fn fixed<T: Fixed>(i: Input<'_>) -> Option<(Input<'_>, T)> {
+    let (rest, bytes) = i.advance(const { size_of_fixed::<T>() })?;
+    // the order is asked once, not for each field
+    let value = if i.swapped() { T::read(bytes, true) } else { T::read(bytes, false) };
+    Some((rest, value))
+}
+
+/// Reads it from the front of `bytes`, and returns the rest.
+#[inline(always)]
+pub(crate) fn take_fixed<T: Fixed>(bytes: &[u8], swapped: bool) -> (&[u8], T) {
+    let (head, rest) = bytes.split_at_checked(const { size_of_fixed::<T>() }).unwrap_or((bytes, &[]));
+    (rest, T::read(head, swapped))
+}
+
+const fn size_of_fixed<T: Describe>() -> usize {
+    match T::SIZE {
+        Some(size) => size,
+        None => panic_no_size(),
+    }
+}
+
+#[allow(clippy::panic)] // at compile time only
+const fn panic_no_size() -> usize {
+    panic!("a fixed record has a size")
 }
 
 /// All that is left.

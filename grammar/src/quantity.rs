@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use crate::input::{Input, Order, Parse, Parsed, bytes};
+use crate::input::{Fixed, Input, Order, Parse, Parsed, bytes};
 use crate::spec::{Describe, FromBits};
 use crate::tree::{Problem, Value};
 
@@ -32,6 +32,12 @@ macro_rules! quantities {
             fn parse(i: Input<'a>) -> Parsed<'a, Self> {
                 let (i, n) = u64::parse(i)?;
                 Ok((i, Self(n)))
+            }
+        }
+        impl Fixed for $Name {
+            #[inline(always)]
+            fn read(bytes: &[u8], swapped: bool) -> Self {
+                Self(u64::read(bytes, swapped))
             }
         }
         impl FromBits for $Name {
@@ -155,6 +161,12 @@ impl Describe for Cksum {
         Value::says(self)
     }
 }
+impl Fixed for Cksum {
+    #[inline(always)]
+    fn read(bytes: &[u8], swapped: bool) -> Self {
+        Cksum(<[u64; 4]>::read(bytes, swapped))
+    }
+}
 impl<'a> Parse<'a> for Cksum {
     #[inline(always)]
     fn parse(i: Input<'a>) -> Parsed<'a, Self> {
@@ -211,6 +223,12 @@ impl Describe for Zero {
         (self.0 != 0).then(|| Problem::corrupt("padding is not zero"))
     }
 }
+impl Fixed for Zero {
+    #[inline(always)]
+    fn read(bytes: &[u8], swapped: bool) -> Self {
+        Zero(u64::read(bytes, swapped))
+    }
+}
 impl<'a> Parse<'a> for Zero {
     #[inline(always)]
     fn parse(i: Input<'a>) -> Parsed<'a, Self> {
@@ -227,6 +245,12 @@ impl<const N: usize> Describe for Words<N> {
     const SIZE: Option<usize> = N.checked_mul(8);
     fn value(&self) -> Value {
         Value::Bytes
+    }
+}
+impl<const N: usize> Fixed for Words<N> {
+    #[inline(always)]
+    fn read(bytes: &[u8], swapped: bool) -> Self {
+        Words(<[u64; N]>::read(bytes, swapped))
     }
 }
 impl<'a, const N: usize> Parse<'a> for Words<N> {

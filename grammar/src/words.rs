@@ -4,11 +4,23 @@
 /// A sequence of named fields.
 ///
 /// `name: Type` reads the type's own parser, `name: Type = parser` any nom parser, for which the
-/// earlier fields are in scope. Offsets are checked. Behind the fields may stand, in this order,
+/// earlier fields are in scope. Offsets are checked. Behind the fields may stand `read fixed`, for a record
+/// of nothing but numbers that is to be read fast, and then, in this order,
 /// functions of `&Self`: `says` (its summary) or `value` (its [`Value`](crate::tree::Value)),
 /// `title` (its name in a list), `remark` (what it means) and `judge` (what is wrong with it).
 #[macro_export]
 macro_rules! record {
+    (@ $Name:ident { $($field:ident: $ty:ty),* }) => {};
+    (@fixed $Name:ident { $($field:ident: $ty:ty),* }) => {
+        impl $crate::input::Fixed for $Name {
+            #[inline(always)]
+            fn read(bytes: &[u8], swapped: bool) -> Self {
+                $( let (bytes, $field) = $crate::input::take_fixed(bytes, swapped); )*
+                let _ = bytes;
+                Self { $($field),* }
+            }
+        }
+    };
     (@at) => { None };
     (@at $at:literal) => { Some($at) };
     (@read $i:ident, $ty:ty) => { <$ty as $crate::input::Parse>::parse($i) };
@@ -26,6 +38,7 @@ macro_rules! record {
         $vis:vis struct $Name:ident $(: $($derive:ident)+)? {
             $( $(#[doc = $doc:literal])* $($at:literal)? $field:ident : $ty:ty $(= $parser:expr)? ),* $(,)?
         }
+        $(read $fixed:ident;)?
         $(says $says:path;)?
         $(value $value:path;)?
         $(title $title:path;)?
@@ -89,14 +102,22 @@ macro_rules! record {
             } )?
         }
 
+        $crate::record!(@$($fixed)? $Name { $($field: $ty),* });
+
         impl<$lt> $crate::input::Parse<$lt> for $Name $($generics)* {
             #[inline(always)]
             fn parse(i: $crate::input::Input<$lt>) -> $crate::input::Parsed<$lt, Self> {
                 const { assert!($crate::spec::offsets_hold(Self::FIELDS), "a declared offset is wrong") };
                 let Some(trace) = i.watch() else {
                     $(
+                        // where all bytes are there, nothing can go wrong
+                        if let Some(ok) = $crate::input::$fixed(i) {
+                            return Ok(ok);
+                        }
+                    )?
+                    $(
                         let (i, $field) = $crate::record!(@read i, $ty $(, $parser)?)
-                            .map_err(|e| e.map(|e: $crate::input::Error| e.within($crate::spec::plain(stringify!($field)))))?;
+                            .map_err(|e| e.map(|e: $crate::input::Error| e.within(const { $crate::spec::plain(stringify!($field)) })))?;
                     )*
                     return Ok((i, Self { $($field),* }));
                 };
@@ -183,6 +204,13 @@ macro_rules! bits {
             #[inline(always)]
             fn from_bits(bits: u64) -> Self {
                 Self(<$word as $crate::spec::FromBits>::from_bits(bits))
+            }
+        }
+
+        impl $crate::input::Fixed for $Name {
+            #[inline(always)]
+            fn read(bytes: &[u8], swapped: bool) -> Self {
+                Self(<$word as $crate::input::Fixed>::read(bytes, swapped))
             }
         }
 
@@ -280,6 +308,13 @@ macro_rules! symbols {
         impl From<$Name> for u64 {
             fn from(symbol: $Name) -> u64 {
                 u64::from(symbol.0)
+            }
+        }
+
+        impl $crate::input::Fixed for $Name {
+            #[inline(always)]
+            fn read(bytes: &[u8], swapped: bool) -> Self {
+                Self(<$word as $crate::input::Fixed>::read(bytes, swapped))
             }
         }
 
