@@ -1,43 +1,104 @@
-//! What can go wrong, in three families: the machine's fault, the bytes' fault, and ours.
+//! One error type, three families, so that damage, gaps in this library and trouble with the machine are never mistaken for each other.
 
-use std::io;
-use std::path::PathBuf;
+use std::{fmt, io, sync::Arc};
 
-/// An error of this crate.
+/// What a fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why bytes could not be had or understood, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The machine could not read.
-    #[error("{}: {source}", path.display())]
+    /// The operating system did not give the bytes.
+    #[error("{place}{source}")]
     Io {
-        /// what was to be read
-        path: PathBuf,
-        /// why not
+        /// what was being read
+        place: Place,
+        /// what the operating system said
         source: io::Error,
     },
-    /// The bytes contradict the format.
-    #[error("{place}: {what}")]
+    /// The bytes contradict the format or their checksum.
+    #[error("{place}{what}")]
     Corrupt {
-        /// where
-        place: String,
-        /// expected and found
+        /// where the bytes lie
+        place: Place,
+        /// field, what was expected, what was found
         what: String,
     },
-    /// The format allows it, this crate does not read it.
-    #[error("{place}: unsupported {what}")]
+    /// The format allows it, but it is not read yet.
+    #[error("{place}{what}")]
     Unsupported {
-        /// where
-        place: String,
-        /// what it would take
+        /// where it was met
+        place: Place,
+        /// what it is
         what: String,
     },
 }
 
-/// What this crate's functions return.
-pub type Result<T> = std::result::Result<T, Error>;
+/// Where something happened: what is known of it, and nothing else, is printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// name of the device or image
+    pub device: Option<Arc<str>>,
+    /// bytes from the start of the device
+    pub offset: Option<u64>,
+}
 
 impl Error {
-    /// The bytes contradict the format.
-    pub(crate) fn corrupt(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Error::Corrupt { place: place.into(), what: what.into() }
+    /// The bytes are wrong, at a place the caller knows: see [`Error::at`].
+    pub fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt { place: Place::default(), what: what.into() }
+    }
+
+    /// The bytes may be right, but are not understood, at a place the caller knows: see [`Error::at`].
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported { place: Place::default(), what: what.into() }
+    }
+
+    /// The same error with the parts of its place filled in that were not known further down.
+    #[must_use]
+    pub fn at(mut self, outer: Place) -> Self {
+        let (Self::Io { place, .. } | Self::Corrupt { place, .. } | Self::Unsupported { place, .. }) =
+            &mut self;
+        place.device = place.device.take().or(outer.device);
+        place.offset = place.offset.or(outer.offset);
+        self
+    }
+
+    /// Where it happened.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        let (Self::Io { place, .. } | Self::Corrupt { place, .. } | Self::Unsupported { place, .. }) = self;
+        place
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        Self::Io { place: Place::default(), source }
+    }
+}
+
+/// `d1.img at 0x4000: `, ready to stand before a message.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.device, self.offset) {
+            (None, None) => Ok(()),
+            (None, Some(offset)) => write!(f, "at {offset:#x}: "),
+            (Some(device), None) => write!(f, "{device}: "),
+            (Some(device), Some(offset)) => write!(f, "{device} at {offset:#x}: "),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inner_place_wins_and_gaps_are_filled() {
+        let inner = Place { device: None, offset: Some(0x4000) };
+        let outer = Place { device: Some("d1.img".into()), offset: Some(0) };
+        let error = Error::corrupt("magic is 0").at(inner).at(outer);
+        assert_eq!(error.to_string(), "d1.img at 0x4000: magic is 0");
     }
 }

@@ -17,6 +17,7 @@ use zfsp_grammar::nvlist::{List, Pair, Value};
 #[test]
 fn each_decodes_without_a_problem() {
     let images: Vec<_> = fixtures().iter().flat_map(common::Fixture::images).collect();
+    let table = std::sync::Mutex::new(Vec::new());
     each(images, |image| {
         let device = Device::open(&unpacked(image)).unwrap();
         let structure = catalogue::find("label").unwrap();
@@ -30,9 +31,28 @@ fn each_decodes_without_a_problem() {
             if let Some(gap) = unexplained(&decoded) {
                 return Err(format!("{}: label at {at:#x}: unexplained {gap}", image.display()));
             }
+            let says = |name: &str| {
+                let node = decoded.tree.nodes.iter().find(|n| n.name() == name);
+                node.map_or_else(String::new, |n| n.value.to_string())
+            };
+            let active =
+                decoded.open.iter().filter_map(|k| decoded.tree.nodes.get(*k)).map(|n| n.value.to_string());
+            let active = active.collect::<Vec<_>>().join(", ");
+            let place =
+                format!("{}/{} {at:#x}", image.parent().unwrap().file_name().unwrap().display(), stem(image));
+            let line = format!(
+                "{place}: {}, config {}, ring {}, {active}",
+                decoded.order,
+                says("list"),
+                says("ring")
+            );
+            table.lock().unwrap().push(line);
         }
         Ok(())
     });
+    let mut table = table.into_inner().unwrap();
+    table.sort();
+    insta::assert_snapshot!("each_label", table.join("\n"));
 }
 
 /// A configuration as zdb prints it.

@@ -62,3 +62,55 @@ fn transcript(key: &str, found: &Found) -> String {
     let lines: Vec<&str> = tree.lines().take(LONGEST).collect();
     format!("== {key}: {}\n{}\n", found.place, lines.join("\n"))
 }
+
+/// Structures that the same bytes may be called.
+const ALIKE: &[(&str, &[&str])] = &[
+    ("zap", &["microzap", "zap-header", "zap-leaf"]),
+    ("space-map", &["log-space-map", "dtl"]),
+    ("indirect", &["bpobj"]),
+    ("bpobj", &["indirect"]),
+    ("nvlist", &["fuid-table", "dxattr"]),
+];
+
+/// `auto` knows most blocks of real pools by themselves. Arrays of plain words it cannot know.
+#[test]
+fn auto_knows_what_blocks_are() {
+    let unknowable =
+        ["object-array", "brt-counts", "obsolete-counts", "indirect-births", "space-map", "redaction-list"];
+    let counts: Mutex<BTreeMap<&'static str, (usize, usize)>> = Mutex::default();
+    let missed: Mutex<Vec<String>> = Mutex::default();
+    let some = [
+        "simple",
+        "bigendian-mirror",
+        "pool-version-4",
+        "pool-version-28",
+        "removed",
+        "dedup-fast",
+        "unclean-zil",
+    ];
+    each(some.map(common::fixture).to_vec(), |fixture| {
+        for found in walk(fixture).unwrap().into_iter().filter(|f| !unknowable.contains(&f.structure)) {
+            let best = zfsp::decode::auto::candidates(&found.bytes, 0, None);
+            let best = best.first().map_or("nothing", |c| c.structure.name);
+            let alike =
+                ALIKE.iter().find(|(name, _)| *name == found.structure).map_or(&[][..], |(_, alike)| alike);
+            let knows = best == found.structure || alike.contains(&best);
+            let mut counts = counts.lock().unwrap();
+            let (right, all) = counts.entry(found.structure).or_default();
+            *right += usize::from(knows);
+            *all += 1;
+            if !knows {
+                missed.lock().unwrap().push(format!("{}: {} taken for {best}", found.place, found.structure));
+            }
+        }
+        Ok(())
+    });
+    let counts = counts.into_inner().unwrap();
+    let missed = missed.into_inner().unwrap();
+    let (right, all) = counts.values().fold((0, 0), |(r, a), (right, all)| (r + right, a + all));
+    assert!(
+        right * 100 >= all * 97,
+        "{right} of {all}: {counts:?}\n{}",
+        missed[..missed.len().min(30)].join("\n")
+    );
+}

@@ -123,9 +123,9 @@ bits! {
     ///
     /// Chapter 03, 3.3.
     pub struct Prop(u64) {
-        /// logical size
+        /// logical size, stored less one
         0..16  lsize: Sectors = one_more,
-        /// physical size: compressed, without parity
+        /// physical size: compressed, without parity; stored less one
         16..32 psize: Sectors = one_more,
         32..39 compression: Compression,
         39..40 embedded: bool,
@@ -311,9 +311,9 @@ bits! {
     ///
     /// Chapter 03, 3.6.
     pub struct EmbeddedProp(u64) {
-        /// logical size in bytes
+        /// logical size in bytes, stored less one
         0..25  lsize: u32 = |raw| u32::from_bits(raw).wrapping_add(1),
-        /// payload in bytes, at most 112
+        /// payload in bytes, at most 112, stored less one
         25..32 psize: u32 = |raw| u32::from_bits(raw).wrapping_add(1),
         32..39 compression: Compression,
         39..40 embedded: bool,

@@ -37,8 +37,10 @@ macro_rules! structure {
         structure!($lt: $name, $about, $chapter, $ty = <$ty as $crate::input::Parse>::parse)
     };
     ($lt:lifetime: $name:literal, $about:literal, $chapter:literal, $ty:ty = $parser:expr) => {{
+        use nom::Parser;
         fn one<$lt>(i: $crate::input::Input<$lt>) -> $crate::input::Parsed<$lt, $ty> {
-            nom::Parser::parse_complete(&mut $parser, i)
+            // nothing else is tried: a combinator's refusal is final
+            nom::combinator::cut($parser).parse_complete(i)
         }
         #[allow(clippy::extra_unused_lifetimes)] // only types that borrow use it
         fn parts<$lt>() -> $crate::spec::Parts {

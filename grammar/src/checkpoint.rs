@@ -35,6 +35,9 @@ pub fn checkpoint(i: Input<'_>) -> Parsed<'_, Uberblock> {
         Ok((rest, uberblock)) => {
             let order = rest.order();
             let (i, _) = bytes(SHORT_SIZE)(i)?;
+            if let Some(trace) = i.watch() {
+                trace.absent_behind(i.at());
+            }
             Ok((i.with_order(order), uberblock))
         }
         Err(nom::Err::Failure(e) | nom::Err::Error(e)) => Err(nom::Err::Failure(e)),
@@ -65,5 +68,18 @@ mod tests {
         let (rest, read) = checkpoint(Input::new(short, Order::Little).watched(&trace)).unwrap();
         assert_eq!((long, long.txg), (read, Txg(37)));
         assert_eq!((rest.at(), rest.order()), (SHORT_SIZE, Order::Big));
+    }
+
+    /// The word that is not there takes no bytes, whatever stands behind.
+    #[test]
+    fn a_short_one_stays_within_its_bytes() {
+        let mut words = [0; SHORT_SIZE + 7];
+        words.first_chunk_mut().map(|magic| *magic = UBERBLOCK_MAGIC.to_le_bytes()).unwrap();
+        let trace = Trace::default();
+        let (rest, _) = checkpoint(Input::new(&words, Order::Big).watched(&trace)).unwrap();
+        assert_eq!((rest.at(), rest.order()), (SHORT_SIZE, Order::Little));
+        let tree = trace.into_tree();
+        let last = tree.nodes.last().unwrap();
+        assert_eq!((last.name().as_ref(), last.at, last.end), ("raidz_reflow_info", SHORT_SIZE, SHORT_SIZE));
     }
 }

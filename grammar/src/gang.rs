@@ -6,11 +6,13 @@
 
 use alloc::vec::Vec;
 
+use nom::Parser;
+
 use crate::blkptr::{BLKPTR_SIZE, Pointer};
 use crate::catalogue::{Structure, structure};
 use crate::eck::{ECK_SIZE, ZioEck};
 use crate::input::{Input, Parse, Parsed, Why, bytes, fail, list};
-use crate::tree::Problem;
+use crate::quantity::Zeros;
 
 /// Bytes of the smallest gang header.
 pub const SMALLEST: usize = 512;
@@ -29,11 +31,10 @@ record! {
     pub struct GangHeader<'a> {
         /// the pieces in order; holes where there are fewer
         0x0 blkptr:  Vec<Pointer> = members,
-            padding: &'a [u8] = before_proof,
+            padding: Zeros<'a> = before_proof,
             eck:     ZioEck,
     }
     says GangHeader::summary;
-    judge GangHeader::judge;
 }
 
 fn members(i: Input<'_>) -> Parsed<'_, Vec<Pointer>> {
@@ -44,8 +45,8 @@ fn members(i: Input<'_>) -> Parsed<'_, Vec<Pointer>> {
     list(size.saturating_sub(ECK_SIZE) / BLKPTR_SIZE, Pointer::parse)(i)
 }
 
-fn before_proof(i: Input<'_>) -> Parsed<'_, &'_ [u8]> {
-    bytes(i.bytes().len().saturating_sub(ECK_SIZE))(i)
+fn before_proof(i: Input<'_>) -> Parsed<'_, Zeros<'_>> {
+    bytes(i.bytes().len().saturating_sub(ECK_SIZE)).map(Zeros).parse_complete(i)
 }
 
 impl GangHeader<'_> {
@@ -56,8 +57,5 @@ impl GangHeader<'_> {
     fn summary(&self) -> alloc::string::String {
         let bytes: u64 = self.pieces().map(Pointer::psize).fold(0, u64::saturating_add);
         alloc::format!("{} pieces, {bytes:#x} bytes", self.pieces().count())
-    }
-    fn judge(&self) -> Option<Problem> {
-        self.padding.iter().any(|b| *b != 0).then(|| Problem::corrupt("padding is not zero"))
     }
 }

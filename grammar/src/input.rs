@@ -506,7 +506,11 @@ pub fn framed<'a, T>(
 ) -> impl FnMut(Input<'a>) -> Parsed<'a, T> {
     let len = len.into();
     move |i| {
-        let (after, inside) = bytes(len)(i)?;
+        let Ok((after, inside)) = bytes(len)(i) else {
+            // what there is may still be seen
+            p.parse_complete(i)?;
+            return truncated(i, len);
+        };
         let (_, value) = p.parse_complete(Input { bytes: inside, ..i })?;
         Ok((after, value))
     }
@@ -523,7 +527,10 @@ pub fn tolerated<'a, T>(
 ) -> impl FnMut(Input<'a>) -> Parsed<'a, Option<T>> {
     let len = len.into();
     move |i| {
-        let (after, inside) = bytes(len)(i)?;
+        let Ok((after, inside)) = bytes(len)(i) else {
+            let _ = p.parse_complete(i);
+            return truncated(i, len);
+        };
         Ok((after, p.parse_complete(Input { bytes: inside, ..i }).ok().map(|(_, value)| value)))
     }
 }

@@ -196,8 +196,14 @@ impl<'a> Parse<'a> for RingSlot<'a> {
     fn parse(i: Input<'a>) -> Parsed<'a, Self> {
         let is_zero =
             |word: core::ops::Range<usize>| i.bytes().get(word).is_some_and(|b| b.iter().all(|b| *b == 0));
-        // neither the magic nor the txg of an uberblock is ever 0
-        if is_zero(0..8) {
+        let end = i.bytes().len();
+        let content = ..end.saturating_sub(ECK_SIZE);
+        let is_empty = i.bytes().get(content).is_none_or(|b| b.iter().all(|b| *b == 0));
+        let has_proof = !is_zero(end.saturating_sub(ECK_SIZE)..end.saturating_sub(ECK_SIZE - 8));
+        // neither the magic nor the txg of an uberblock is ever 0; what has a proof of its own was one
+        if has_proof && !is_empty {
+            Slot::parse.map(RingSlot::Uberblock).parse_complete(i)
+        } else if is_zero(0..8) {
             EmptySlot::parse.map(RingSlot::Empty).parse_complete(i)
         } else if is_zero(16..24) {
             Template::parse.map(RingSlot::Template).parse_complete(i)

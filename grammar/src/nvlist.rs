@@ -11,7 +11,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use nom::Parser;
-use nom::combinator::verify;
 
 use crate::catalogue::{Structure, structure};
 use crate::config;
@@ -253,7 +252,7 @@ record! {
         0x0 encoded_size: u32,
         /// bytes that it takes in the native encoding
         0x4 decoded_size: u32,
-        0x8 name:         Text<'a> = verify(xdr_string(LONGEST_NAME), |name: &Text<'_>| !name.0.contains(&0)),
+        0x8 name:         Text<'a> = pair_name,
             r#type:         DataType,
             nelem:        u32,
             value:        Value<'a> = xdr_value(r#type, nelem),
@@ -484,6 +483,14 @@ fn xdr_string<'a>(longest: u64) -> impl Fn(Input<'a>) -> Parsed<'a, Text<'a>> {
         let (rest, text) = bytes(wide(len))(rest)?;
         let (rest, _) = bytes(padding4(text.len()))(rest)?;
         Ok((rest.watched_as(i), Text(text)))
+    }
+}
+
+/// An XDR string without a NUL.
+fn pair_name(i: Input<'_>) -> Parsed<'_, Text<'_>> {
+    match xdr_string(LONGEST_NAME)(i)? {
+        (_, name) if name.0.contains(&0) => fail(i, Why::Invalid("a NUL in a name")),
+        named => Ok(named),
     }
 }
 

@@ -132,34 +132,6 @@ fn permissions(mode: i64) -> String {
     format!("{kind}{:04o}", mode & 0o7777)
 }
 
-/// A moment: seconds since 1970, and nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Time {
-    /// Seconds since 1970, before it negative.
-    pub seconds: i64,
-    /// Nanoseconds after that.
-    pub nanoseconds: u64,
-}
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:09}Z", utc(self.seconds).trim_end_matches('Z'), self.nanoseconds)
-    }
-}
-impl Describe for Time {
-    const SIZE: Option<usize> = Some(16);
-    fn value(&self) -> Value {
-        Value::says(self)
-    }
-}
-impl<'a> Parse<'a> for Time {
-    #[inline(always)]
-    fn parse(i: Input<'a>) -> Parsed<'a, Self> {
-        let (rest, [seconds, nanoseconds]) = <[u64; 2]>::parse(i.unwatched())?;
-        Ok((rest.watched_as(i), Time { seconds: seconds.cast_signed(), nanoseconds }))
-    }
-}
-
 /// 256 bits of checksum: four words, as zdb prints them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Cksum(pub [u64; 4]);
@@ -203,6 +175,19 @@ impl<'a, const N: usize> Parse<'a> for Pad<N> {
     fn parse(i: Input<'a>) -> Parsed<'a, Self> {
         let (i, bytes) = bytes(N)(i)?;
         Ok((i, Pad(bytes.iter().any(|b| *b != 0))))
+    }
+}
+
+/// Bytes up to the end that the format leaves zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zeros<'a>(pub &'a [u8]);
+
+impl Describe for Zeros<'_> {
+    fn value(&self) -> Value {
+        Value::Bytes
+    }
+    fn judge(&self) -> Option<Problem> {
+        self.0.iter().any(|b| *b != 0).then(|| Problem::corrupt("padding is not zero"))
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Problem {
 /// Whose fault a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
+    /// The bytes end too early.
+    Truncated,
     /// The bytes contradict the format, or their checksum.
     Corrupt,
     /// The format may allow it, this grammar does not know it.
@@ -125,6 +127,11 @@ pub enum ProblemKind {
 }
 
 impl Problem {
+    /// The bytes end too early.
+    #[must_use]
+    pub fn truncated(text: impl Into<Cow<'static, str>>) -> Self {
+        Problem { kind: ProblemKind::Truncated, text: text.into() }
+    }
     /// The bytes contradict the format.
     #[must_use]
     pub fn corrupt(text: impl Into<Cow<'static, str>>) -> Self {
@@ -142,6 +149,7 @@ impl From<Why> for Problem {
         let text = Cow::Owned(why.to_string());
         match why {
             Why::Unsupported(..) => Problem::unsupported(text),
+            Why::Truncated { .. } => Problem::truncated(text),
             _ => Problem::corrupt(text),
         }
     }
@@ -188,7 +196,22 @@ impl Node {
     pub fn length(&self) -> usize {
         self.end.saturating_sub(self.at)
     }
+    /// What is wrong with it, and with each of its bit ranges.
+    pub fn problems(&self) -> impl Iterator<Item = Problem> {
+        let (word, ranges) = match self.value {
+            Value::Bits(word, ranges) => (word, ranges),
+            _ => (0, Default::default()),
+        };
+        let of_bits = move |range: &'static BitSpec| {
+            let problem = (range.judge)(word)?;
+            Some(Problem { text: format!("{}: {}", range.name, problem.text).into(), ..problem })
+        };
+        self.problem.as_deref().cloned().into_iter().chain(ranges.iter().filter_map(of_bits))
+    }
 }
+
+/// Nodes for which a trace makes room at once: the fields of a small structure.
+const SMALLEST_ROOM: usize = 64;
 
 /// Records what is read.
 #[derive(Debug, Default)]
@@ -258,7 +281,7 @@ impl Trace {
             Label::Item(n) => (None, None, u32::try_from(n).ok()),
             Label::Named(name) => (None, Some(name.into()), None),
         };
-        self.nodes.borrow_mut().push(Node {
+        self.push(Node {
             spec,
             title,
             own_title: false,
@@ -307,7 +330,7 @@ impl Trace {
     /// Adds a part that is derived from what was read, not read itself: where it lies, its name
     /// and its value.
     pub fn derive(&self, at: usize, end: usize, name: &str, value: Value) {
-        self.nodes.borrow_mut().push(Node {
+        self.push(Node {
             spec: None,
             title: Some(name.into()),
             own_title: false,
@@ -319,6 +342,29 @@ impl Trace {
             value,
             problem: None,
         });
+    }
+
+    /// Takes back what was just read from behind position `end`: it stood in for bytes that are not
+    /// there.
+    pub(crate) fn absent_behind(&self, end: usize) {
+        let mut nodes = self.nodes.borrow_mut();
+        for node in nodes.iter_mut().rev().take_while(|node| node.end > end) {
+            node.end = end;
+            if node.at >= end {
+                node.at = end;
+                node.value = Value::Absent;
+            }
+        }
+    }
+
+    fn push(&self, node: Node) {
+        let mut nodes = self.nodes.borrow_mut();
+        if nodes.len() == nodes.capacity() {
+            // twice the room, as a `Vec` takes it, would be twice the memory
+            let more = (nodes.len() / 16).max(SMALLEST_ROOM);
+            nodes.reserve_exact(more);
+        }
+        nodes.push(node);
     }
 
     /// The tree of what was read.
@@ -384,20 +430,44 @@ impl Tree {
         gaps.retain(|gap| gap.end > gap.at);
         gaps
     }
+    /// Everything that is wrong, in the order of the bytes.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let mut all = Vec::new();
+        let mut path: Vec<usize> = Vec::new();
+        for (k, node) in self.nodes.iter().enumerate() {
+            path.truncate(usize::try_from(node.depth).unwrap_or(usize::MAX));
+            path.push(k);
+            for problem in node.problems() {
+                all.push(Trouble { node: k, at: node.at, path: self.name_path(&path), problem });
+            }
+        }
+        all
+    }
+    /// All problems: the index of the node, and what is wrong with it.
+    pub fn problems(&self) -> impl Iterator<Item = (usize, Problem)> {
+        self.nodes.iter().enumerate().flat_map(|(k, node)| node.problems().map(move |problem| (k, problem)))
+    }
     /// The names from the outermost part down to the node.
     #[must_use]
     pub fn path(&self, node: usize) -> String {
-        let mut names = Vec::new();
+        let mut path = Vec::new();
         let mut depth = u32::MAX;
-        for n in self.nodes.get(..=node).unwrap_or_default().iter().rev() {
+        for (k, n) in self.nodes.iter().enumerate().take(node.saturating_add(1)).rev() {
             if n.depth < depth {
                 depth = n.depth;
-                names.push(n.name());
+                path.push(k);
+            }
+            if depth == 0 {
+                break;
             }
         }
-        names.reverse();
+        path.reverse();
+        self.name_path(&path)
+    }
+    fn name_path(&self, nodes: &[usize]) -> String {
         let mut path = String::new();
-        for name in names {
+        for name in nodes.iter().filter_map(|k| self.nodes.get(*k)).map(Node::name) {
             if !path.is_empty() && !name.starts_with('[') {
                 path.push('.');
             }
@@ -405,17 +475,17 @@ impl Tree {
         }
         path
     }
-    /// All problems: the index of the node, and what is wrong with it.
-    pub fn problems(&self) -> impl Iterator<Item = (usize, Problem)> {
-        self.nodes.iter().enumerate().flat_map(|(k, n)| {
-            let (word, bits) = match n.value {
-                Value::Bits(word, ranges) => (word, ranges),
-                _ => (0, Default::default()),
-            };
-            let own = n.problem.as_deref().cloned().map(|p| (k, p));
-            own.into_iter().chain(bits.iter().filter_map(move |b| {
-                (b.judge)(word).map(|p| (k, Problem { text: format!("{}: {}", b.name, p.text).into(), ..p }))
-            }))
-        })
-    }
+}
+
+/// Something that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Index of the node.
+    pub node: usize,
+    /// Position of its first byte.
+    pub at: usize,
+    /// The names from the outermost part down to it.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: Problem,
 }

@@ -7,12 +7,13 @@
 use alloc::format;
 use alloc::string::String;
 
+use nom::Parser;
 use nom::combinator::cond;
 
 use crate::blkptr::Pointer;
 use crate::catalogue::{Structure, structure};
 use crate::eck::{ECK_SIZE, ZioEck};
-use crate::input::{Input, Parsed, byte_order_mark, bytes};
+use crate::input::{Input, Parse, Parsed, byte_order_mark, bytes};
 use crate::quantity::{Guid, Magic, Nanoseconds, Reserved, Sectors, Timestamp, Txg, utc};
 use crate::tree::Problem;
 
@@ -35,7 +36,7 @@ record! {
     ///
     /// Chapter 01, 1.3.
     pub struct Uberblock: Copy {
-        /// tells the byte order of the rest
+        /// 0x00bab10c; tells the byte order of the rest
         0x00 magic:            Magic = byte_order_mark(UBERBLOCK_MAGIC),
         /// of the pool: 1 to 28, or 5000 for feature flags
         0x08 version:          u64,
@@ -131,22 +132,32 @@ record! {
         0x0  uberblock: Uberblock,
         /// for later versions
              unused:    &'a [u8] = unused,
-             eck:       Option<ZioEck> = cond(!unused.is_empty(), ZioEck::parse),
+             eck:       Option<ZioEck> = proof,
     }
     says Slot::summary;
+    judge Slot::judge;
+}
+
+fn proof(i: Input<'_>) -> Parsed<'_, Option<ZioEck>> {
+    cond(!i.bytes().is_empty(), ZioEck::parse).parse_complete(i)
 }
 
 impl Slot<'_> {
+    fn judge(&self) -> Option<Problem> {
+        let is_cut = self.eck.is_none() && !self.unused.is_empty();
+        is_cut.then(|| Problem::truncated("no whole slot of 1, 2, 4 or 8 KiB: its proof is missing"))
+    }
     fn summary(&self) -> String {
         self.uberblock.summary()
     }
 }
 
-/// What lies between an uberblock and the proof of its slot; nothing where the bytes are no slot.
+/// What lies between an uberblock and the proof of its slot; all that is left where the bytes are no
+/// whole slot.
 fn unused(i: Input<'_>) -> Parsed<'_, &'_ [u8]> {
     let left = i.bytes().len();
     let is_slot = SLOT_SIZES.iter().any(|size| size.checked_sub(UBERBLOCK_SIZE) == Some(left));
-    bytes(if is_slot { left.saturating_sub(ECK_SIZE) } else { 0 })(i)
+    bytes(if is_slot { left.saturating_sub(ECK_SIZE) } else { left })(i)
 }
 
 /// The sizes that a slot can have.

@@ -5,9 +5,11 @@
 //! `docs/format/12-zpl.md`, 12.4 and 12.5.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use nom::Parser;
+
+use core::fmt;
 
 use crate::acl::ZnodeAcl;
 use crate::catalogue::{Structure, structure};
@@ -16,7 +18,7 @@ use crate::fuid::Fuid;
 use crate::input::{Input, Parsed, Text, bytes};
 use crate::mode::{FileType, Mode};
 use crate::quantity::{ObjectId, Reserved, Timestamp, Txg, Words, utc};
-use crate::tree::{Problem, Value};
+use crate::tree::Problem;
 
 pub(crate) const STRUCTURES: &[Structure] = &[
     structure!('a: "znode", "attributes of a file of ZPL 1 to 4: bonus of type 17", "12-zpl.md 12.4", Znode<'a>),
@@ -39,19 +41,21 @@ record! {
         /// forward from that second
         0x8 nsec: u64,
     }
-    value Time::shown;
+    says Time::to_string;
     judge Time::judge;
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = utc(self.sec.0.cast_signed());
+        write!(f, "{}.{:09}Z", seconds.trim_end_matches('Z'), self.nsec)
+    }
 }
 
 impl Time {
     /// Nanoseconds in a second.
     const SECOND: u64 = 1_000_000_000;
 
-    fn shown(&self) -> Value {
-        let seconds = utc(self.sec.0.cast_signed());
-        let whole = seconds.trim_end_matches('Z');
-        Value::says(format_args!("{whole}.{:09}Z", self.nsec))
-    }
     fn judge(&self) -> Option<Problem> {
         (self.nsec >= Self::SECOND).then(|| Problem::corrupt("a second or more of nanoseconds"))
     }

@@ -34,3 +34,58 @@ pub(super) fn decompress(stored: &[u8], lsize: usize) -> Result<Vec<u8>, &'stati
     }
     Ok(block)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::arithmetic_side_effects)] // of small numbers
+    use super::*;
+
+    const LONGEST_MATCH: usize = 66;
+    const FARTHEST: usize = 0x3ff;
+
+    /// The longest match at each place, found by trying all: slow, and for tests only.
+    pub(in super::super) fn compress(block: &[u8]) -> Vec<u8> {
+        let mut stored = Vec::new();
+        let mut at = 0;
+        while at < block.len() {
+            let control = stored.len();
+            stored.push(0);
+            for bit in 0..8 {
+                let rest = &block[at..];
+                let matched = |distance: &usize| {
+                    let from = &block[at - distance..];
+                    let same = from.iter().zip(rest).take_while(|(a, b)| a == b);
+                    same.count().min(LONGEST_MATCH)
+                };
+                let farthest = FARTHEST.min(at);
+                match (1..=farthest).map(|d| (matched(&d), d)).max() {
+                    Some((length, distance)) if length >= SHORTEST_MATCH => {
+                        stored[control] |= 1 << bit;
+                        let pair = (length - SHORTEST_MATCH) << (16 - LENGTH_BITS) | distance;
+                        stored.extend(u16::try_from(pair).unwrap().to_be_bytes());
+                        at += length;
+                    }
+                    _ if rest.is_empty() => break,
+                    _ => {
+                        stored.push(rest[0]);
+                        at += 1;
+                    }
+                }
+            }
+        }
+        stored
+    }
+
+    #[test]
+    fn a_match_is_cut_where_the_block_ends() {
+        // a literal, and a match of three of which one fits
+        assert_eq!(decompress(&[0b10, b'a', 0, 1], 2), Ok(b"aa".to_vec()));
+    }
+
+    #[test]
+    fn matches_stay_behind_the_start() {
+        assert!(decompress(&[0b10, b'a', 0, 2], 4).is_err());
+        assert!(decompress(&[0b10, b'a', 0, 0], 4).is_err());
+        assert!(decompress(&[0b01, 0, 1], 4).is_err());
+    }
+}

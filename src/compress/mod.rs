@@ -108,6 +108,7 @@ mod tests {
             ),
             (t2(), "zle", "ff471f6162636465666768616263646566676861626364656667686162636465666768ff97"),
             (t2(), "gzip-1", "78016360181e2031293925352d3d03173d3c7c497d5f00008ef20c91"),
+            (t2(), "gzip-6", "789c6360181e2031293925352d3d03173dd0ee1bac00008ef20c91"),
             (t2(), "gzip-9", "78da6360181e2031293925352d3d0317cd300ab002008ef20c91"),
             (t2(), "lz4", "0000001f1f000100b48f61626364656667680800050fe700b40f020039500000000000"),
             (t2(), "zstd", "0000001e030028a50000cd000050000061626364656667680400001308d186022b201f52000b"),
@@ -119,6 +120,48 @@ mod tests {
             let padded = [hex(stored), vec![0; 100]].concat();
             assert_eq!(decompress(algorithm, &padded, 512), Ok(block), "{name}, padded");
         }
+    }
+
+    /// Chapter 05, 5.8: a payload embedded in a block pointer.
+    #[test]
+    fn embedded_payload() {
+        let stored = hex("0000000d2f21000100ffe7500000000000");
+        let block = [vec![0x21], vec![0; 511]].concat();
+        assert_eq!(decompress(Compression::LZ4, &stored, 512), Ok(block));
+    }
+
+    #[test]
+    fn another_size_is_corrupt() {
+        for (name, stored) in [
+            ("lz4", "00000020ff055a4653206f6e2d6469736b20666f726d61742e201400ffd5506469736b20"),
+            ("zstd", "00000020030028a50000dd0000a05a4653206f6e2d6469736b20666f726d61742e200100d24f9d4c"),
+            ("gzip-6", "789c8b720b56c8cfd34dc92cce5648cb2fca4d2cd153881a151b316200100fac90"),
+            ("zle", "ff471f6162636465666768616263646566676861626364656667686162636465666768ff97"),
+        ] {
+            for lsize in [0, 1, 511, 513, 4096] {
+                let block = decompress(by_name(name).unwrap(), &hex(stored), lsize);
+                // zle has no end of its own: it stops when the block is full
+                let stops = name == "zle" && lsize == 0;
+                assert_eq!(block.is_ok(), stops, "{name} as {lsize}: {block:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_stays_small() {
+        // a zstd frame of 30 blocks, each one byte repeated 128 KiB times
+        let repeated = [0x02, 0x00, 0x10, 0x00];
+        let last = [0x03, 0x00, 0x10, 0x00];
+        let frame = [vec![0x00, 0x70], repeated.repeat(29), last.to_vec()].concat();
+        let len = u32::try_from(frame.len()).unwrap().to_be_bytes();
+        let stored = [&len[..], &[3, 0, 0x28, 0xa5], &frame].concat();
+        let whole = decompress(Compression::ZSTD, &stored, 30 << 17);
+        assert_eq!(whole, Ok(vec![0; 30 << 17]));
+        assert!(decompress(Compression::ZSTD, &stored, 512).is_err());
+        assert_eq!(
+            decompress(Compression::ZLE, &[0xff], (16 << 20) + 1),
+            Err(Error::TooLarge((16 << 20) + 1))
+        );
     }
 
     #[test]
@@ -149,10 +192,56 @@ mod tests {
             let _ = decompress(by_name(name).unwrap(), &stored, 512);
         }
         #[test]
-        fn lz4_there_and_back(block in proptest::collection::vec(0u8..4, 1..4096)) {
-            let packed = lz4_flex::block::compress(&block);
-            let stored = [&u32::try_from(packed.len()).unwrap().to_be_bytes(), packed.as_slice()].concat();
-            prop_assert_eq!(decompress(Compression::LZ4, &stored, block.len()), Ok(block));
+        fn altered_frames_end_well(block in text(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+            for (algorithm, mut stored) in packed(&block) {
+                for (at, byte) in &changes {
+                    *at.get_mut(&mut stored) = *byte;
+                }
+                if let Ok(altered) = decompress(algorithm, &stored, block.len()) {
+                    prop_assert_eq!(altered.len(), block.len());
+                }
+            }
         }
+        #[test]
+        fn there_and_back(block in text(), padding in 0usize..600) {
+            for (algorithm, mut stored) in packed(&block) {
+                stored.resize(stored.len() + padding, 0);
+                prop_assert_eq!(decompress(algorithm, &stored, block.len()), Ok(block.clone()));
+            }
+        }
+    }
+
+    /// Blocks with repetitions near and far, runs of zeros, and noise.
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            (1usize..400).prop_map(|n| vec![0; n]),
+            (any::<u8>(), 1usize..200).prop_map(|(byte, n)| vec![byte; n]),
+            (proptest::collection::vec(any::<u8>(), 3..30), 1usize..20).prop_map(|(word, n)| word.repeat(n)),
+            proptest::collection::vec(any::<u8>(), 1..200),
+        ];
+        proptest::collection::vec(part, 1..12).prop_map(|parts| parts.concat())
+    }
+
+    /// The block as each algorithm may store it.
+    fn packed(block: &[u8]) -> Vec<(Compression, Vec<u8>)> {
+        use std::io::Write;
+        let counted = |middle: &[u8], packed: &[u8]| {
+            [&u32::try_from(packed.len()).unwrap().to_be_bytes(), middle, packed].concat()
+        };
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(6));
+        zlib.write_all(block).unwrap();
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        let frame = ruzstd::encoding::compress_to_vec(block, level);
+        vec![
+            (Compression::OFF, block.to_vec()),
+            (Compression::LZJB, lzjb::tests::compress(block)),
+            (Compression::ZLE, zle::tests::compress(block)),
+            (Compression::GZIP_6, zlib.finish().unwrap()),
+            (Compression::LZ4, counted(&[], &lz4_flex::block::compress(block))),
+            (
+                Compression::ZSTD,
+                counted(&[3, 0, 0x28, 0xa5], frame.strip_prefix(&[0x28, 0xb5, 0x2f, 0xfd]).unwrap()),
+            ),
+        ]
     }
 }

@@ -29,3 +29,38 @@ pub(super) fn decompress(stored: &[u8], lsize: usize) -> Result<Vec<u8>, &'stati
     }
     Ok(block)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::arithmetic_side_effects)] // of small numbers
+    use super::*;
+
+    const LONGEST_RUN: usize = 192;
+
+    pub(in super::super) fn compress(block: &[u8]) -> Vec<u8> {
+        let mut stored = Vec::new();
+        for run in block.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
+            let is_zeros = run[0] == 0;
+            let (longest, below) = if is_zeros { (LONGEST_RUN, LITERALS) } else { (LITERALS.into(), 0) };
+            for part in run.chunks(longest) {
+                stored.push(below + u8::try_from(part.len() - 1).unwrap());
+                stored.extend(part.iter().filter(|_| !is_zeros));
+            }
+        }
+        stored
+    }
+
+    /// Chapter 05, 5.4.
+    #[test]
+    fn examples() {
+        assert_eq!(decompress(&[0x00, 0x41], 1), Ok(b"A".to_vec()));
+        assert_eq!(decompress(&[0xff], 192), Ok(vec![0; 192]));
+        assert_eq!(decompress(&[0x40], 1), Ok(vec![0]));
+    }
+
+    #[test]
+    fn runs_stay_inside() {
+        assert!(decompress(&[0xff], 191).is_err());
+        assert!(decompress(&[0x02, 1, 2], 3).is_err());
+    }
+}

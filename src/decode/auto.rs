@@ -2,6 +2,7 @@
 
 use zfsp_grammar::catalogue::{Structure, structures};
 use zfsp_grammar::input::Order;
+use zfsp_grammar::tree::{Node, Tree, Value};
 
 use crate::decode::Decoded;
 
@@ -18,8 +19,8 @@ pub struct Candidate {
     pub reasons: Vec<String>,
 }
 
-/// Structures that `bytes` may be, best first. A structure is a candidate if its reading claims
-/// fields without more trouble than sense.
+/// Structures that `bytes` may be, best first. A structure is a candidate if its reading makes more
+/// sense than trouble, and could have failed.
 #[must_use]
 pub fn candidates(bytes: &[u8], at: usize, order: Option<Order>) -> Vec<Candidate> {
     let mut all: Vec<Candidate> = structures().filter_map(|s| candidate(s, bytes, at, order)).collect();
@@ -34,16 +35,11 @@ fn candidate(
     order: Option<Order>,
 ) -> Option<Candidate> {
     let decoded = super::decode(structure, bytes, at, order, 1);
-    if decoded.is_nothing() {
+    if decoded.is_nothing() || bytes.iter().all(|b| *b == 0) {
         return None;
     }
-    let evidence = evidence(&decoded);
-    (evidence.score > 0).then_some(Candidate {
-        structure,
-        order: decoded.order,
-        score: evidence.score,
-        reasons: evidence.reasons,
-    })
+    let Evidence { score, reasons } = evidence(structure, &decoded);
+    (score > 0).then_some(Candidate { structure, order: decoded.order, score, reasons })
 }
 
 struct Evidence {
@@ -51,50 +47,90 @@ struct Evidence {
     reasons: Vec<String>,
 }
 
-/// A magic or a checksum that holds is strong; a reading that covers the bytes without a problem
-/// is fair; problems speak against it.
-fn evidence(decoded: &Decoded<'_>) -> Evidence {
+/// A checksum that holds proves it, a magic nearly so. Without these it counts how much better the
+/// bytes fit than noise would, and how much of them is explained.
+fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
     let mut reasons = Vec::new();
-    let problems = decoded.tree.problems().count();
-    let nodes = decoded.tree.nodes.len();
-    let mut score = 100i64;
-
-    let proven = decoded.tree.nodes.iter().filter(|n| n.value.to_string().starts_with("verified")).count();
+    let mut score = 0u32;
+    let mut add = |points: u32, reason: String| {
+        score = score.saturating_add(points);
+        reasons.push(reason);
+    };
+    let proven = decoded.tree.nodes.iter().filter(|n| is_proven(n)).count();
     if proven > 0 {
-        score = score.saturating_add(600);
-        reasons.push(format!("{proven} checksum{} verified", if proven == 1 { "" } else { "s" }));
+        add(1000, format!("{proven} checksum{} verified", plural(proven)));
     }
-    let marks =
-        decoded.tree.nodes.iter().filter(|n| is_mark(&n.name()) && n.problem.is_none() && n.end > n.at);
-    let marks: Vec<String> = marks.take(2).map(|n| format!("{} at {:#x}", n.name(), n.at)).collect();
+    let marks: Vec<&Node> = decoded.tree.nodes.iter().filter(|n| is_mark(n)).take(2).collect();
     if !marks.is_empty() {
-        score = score.saturating_add(300);
-        reasons.push(marks.join(", "));
+        let places: Vec<String> = marks.iter().map(|n| format!("{} at {:#x}", n.name(), n.at)).collect();
+        add(300, places.join(", "));
     }
-    let covered = decoded.tree.nodes.first().map_or(0, |root| root.length());
-    let share = covered.saturating_mul(100).checked_div(decoded.bytes.len()).unwrap_or_default();
-    score = score.saturating_add(i64::try_from(share).unwrap_or_default());
-    reasons.push(format!("{share}% of the bytes explained"));
-
-    // fields that say something, against reserved and empty ones
-    let telling = decoded.tree.nodes.iter().filter(|n| tells(decoded, n.at, n.end)).count();
-    score = score.saturating_add(i64::try_from(telling.min(50)).unwrap_or_default());
-    if problems == 0 {
-        score = score.saturating_add(100);
-        reasons.push("no field contradicts the format".into());
+    let explained = permille(explained(decoded), decoded.bytes.len());
+    add(explained / 4, format!("{}% of the bytes explained", explained / 10));
+    let fit = fit(structure, decoded);
+    let problems = decoded.tree.problems().count();
+    let told = if problems == 0 {
+        "no field contradicts the format".into()
     } else {
-        let weight =
-            problems.saturating_mul(1000).checked_div(nodes.max(1)).unwrap_or_default().saturating_add(100);
-        score = score.saturating_sub(i64::try_from(weight.saturating_mul(2)).unwrap_or(i64::MAX));
-        reasons.push(format!("{problems} problem{}", if problems == 1 { "" } else { "s" }));
-    }
-    Evidence { score: u32::try_from(score.max(0)).unwrap_or_default(), reasons }
+        format!("{problems} problem{}", plural(problems))
+    };
+    add(fit / 3, told);
+    let unfounded = proven == 0 && marks.is_empty() && (fit < LEAST_FIT || explained < LEAST_EXPLAINED);
+    Evidence { score: if unfounded { 0 } else { score }, reasons }
 }
 
-fn tells(decoded: &Decoded<'_>, at: usize, end: usize) -> bool {
-    decoded.content(at, end).iter().any(|b| *b != 0)
+/// Permille by which the bytes must fit better than noise, where no magic speaks for them.
+const LEAST_FIT: u32 = 700;
+/// Permille of the bytes that must be explained, where no magic speaks for them.
+const LEAST_EXPLAINED: u32 = 400;
+
+fn permille(part: usize, whole: usize) -> u32 {
+    let share = part.saturating_mul(1000).checked_div(whole).unwrap_or_default();
+    u32::try_from(share).unwrap_or(u32::MAX)
 }
 
-fn is_mark(name: &str) -> bool {
-    name == "magic" || name == "block_type" || name == "encoding"
+/// How much fewer of the fields are wrong than noise would have wrong, in permille.
+fn fit(structure: &Structure, decoded: &Decoded<'_>) -> u32 {
+    let wrong = |tree: &Tree| permille(tree.problems().count().saturating_mul(1000), tree.nodes.len());
+    let noise = noise(decoded.bytes.len());
+    let by_chance = wrong(&super::decode(structure, &noise, 0, Some(decoded.order), 1).tree);
+    let better = by_chance.saturating_sub(wrong(&decoded.tree));
+    permille(usize::try_from(better).unwrap_or_default(), usize::try_from(by_chance).unwrap_or_default())
+}
+
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
+fn is_proven(node: &Node) -> bool {
+    matches!(&node.value, Value::Says(text) if text.starts_with("verified"))
+}
+
+fn is_mark(node: &Node) -> bool {
+    let marks = ["magic", "block_type", "encoding"];
+    node.problem.is_none() && node.length() > 0 && node.spec.is_some_and(|spec| marks.contains(&spec.name))
+}
+
+/// Bytes that a field with a value claims: those of raw bytes and gaps count only if they are zero.
+fn explained(decoded: &Decoded<'_>) -> usize {
+    let root = decoded.tree.nodes.first().map_or(0, Node::length);
+    let unread = decoded.tree.nodes.iter().filter(|n| matches!(n.value, Value::Bytes));
+    let raw = unread.map(|n| decoded.content(n.at, n.end)).filter(|b| b.iter().any(|b| *b != 0));
+    root.saturating_sub(raw.map(<[u8]>::len).fold(0, usize::saturating_add))
+}
+
+/// Bytes of noise that are tried.
+const NOISE: usize = 8192;
+
+/// Noise, always the same.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = || {
+        // xorshift64
+        state ^= state.wrapping_shl(13);
+        state ^= state.wrapping_shr(7);
+        state ^= state.wrapping_shl(17);
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(&mut next).flatten().take(len.min(NOISE)).collect()
 }

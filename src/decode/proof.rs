@@ -26,11 +26,24 @@ pub fn prove(decoded: &mut Decoded<'_>) {
                 verdict.tell(node, k == eck, start);
             }
         }
+        if let (Verdict::Verified { .. }, Some(piece)) = (&verdict, parent(decoded, eck)) {
+            verify_item(decoded.tree.nodes.get_mut(piece));
+        }
     }
     if let Some(order) = order {
         decoded.order = order;
     }
     mark_active(decoded);
+}
+
+/// Items of a list, like the slots of a ring, are shown by their summaries alone.
+fn verify_item(piece: Option<&mut Node>) {
+    if let Some(node) = piece
+        && node.index.is_some()
+        && let Value::Says(summary) = &node.value
+    {
+        node.value = Value::says(format_args!("{summary}, verified"));
+    }
 }
 
 fn is_proof(decoded: &Decoded<'_>, k: usize) -> bool {
@@ -159,19 +172,14 @@ pub(super) fn word(bytes: &[u8], order: Order) -> u64 {
 /// In a ring: the uberblock of the highest txg, then time, then heartbeat, among those that are
 /// verified.
 fn mark_active(decoded: &mut Decoded<'_>) {
-    let slots: Vec<usize> = (0..decoded.tree.nodes.len()).filter(|k| is_ring_slot(decoded, *k)).collect();
+    let Some(ring) = decoded.tree.nodes.iter().position(|n| n.name() == "ring") else { return };
+    let slots: Vec<usize> = decoded.tree.parts(Some(ring)).collect();
     let best = slots.into_iter().filter_map(|k| Some((rank(decoded, k)?, k))).max();
     let Some((_, k)) = best else { return };
     decoded.open.insert(k);
     if let Some(node) = decoded.tree.nodes.get_mut(k) {
         node.value = Value::says(format_args!("{}  <- active", node.value));
     }
-}
-
-fn is_ring_slot(decoded: &Decoded<'_>, k: usize) -> bool {
-    let in_ring =
-        || parent(decoded, k).and_then(|p| decoded.tree.nodes.get(p)).is_some_and(|p| p.name() == "ring");
-    decoded.tree.nodes.get(k).is_some_and(|n| n.index.is_some()) && in_ring()
 }
 
 /// What makes a slot the newer one; `None` if it is not verified.

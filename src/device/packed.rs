@@ -1,104 +1,100 @@
-//! Images packed with zstd: unpacked into memory, of which zeros take none.
+//! zstd-packed images (RFC 8878), unpacked as a stream.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
+use std::{
+    error::Error as StdError,
+    io::{self, BufRead, Read},
+    iter,
+};
 
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use ruzstd::decoding::{
+    BlockDecodingStrategy, FrameDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
 
-use super::file::File;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// First bytes of a zstd frame.
 pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// Unit of storage: small enough to leave out the holes of an image.
-const CHUNK: usize = 64 << 10;
-/// Memory that an unpacked image may take, without its zeros: far more than any image that is worth
-/// packing, far less than what would bring a machine down.
-const MOST_STORED: usize = 2 << 30;
-/// `zstd --long=29`; beyond that the window alone would take a gigabyte.
-const LARGEST_WINDOW: u64 = 512 << 20;
 
-pub(super) fn is_packed(file: &File) -> bool {
-    let mut head = [0; 4];
-    file.read_at(0, &mut head).is_ok() && head == MAGIC
+/// What `zstd --long=31` may ask for. A fresh decoder allocates as data comes, so only data can make it that large.
+const MAX_WINDOW: u64 = 1 << 31;
+
+/// The content of all frames of a packed file, one after the other; frames to be skipped are skipped.
+pub(super) struct Frames<R> {
+    source: R,
+    decoder: FrameDecoder,
+    in_frame: bool,
 }
 
-/// Bytes in memory; chunks of zeros are left out.
-pub(super) struct Sparse {
-    chunks: BTreeMap<u64, Box<[u8]>>,
-    len: u64,
-}
-
-impl Sparse {
-    pub(super) fn len(&self) -> u64 {
-        self.len
+impl<R: BufRead> Frames<R> {
+    pub(super) fn new(source: R) -> Self {
+        Self { source, decoder: FrameDecoder::new(), in_frame: false }
     }
-    /// Fills `bytes`, which are zeros, from byte `at` on.
-    pub(super) fn read_at(&self, at: u64, bytes: &mut [u8]) {
-        let chunk = u64::try_from(CHUNK).unwrap_or(u64::MAX);
-        let end = at.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        let first = at.saturating_sub(at.checked_rem(chunk).unwrap_or_default());
-        for (start, stored) in self.chunks.range(first..end) {
-            let skip = usize::try_from(at.saturating_sub(*start)).unwrap_or(usize::MAX);
-            let to = usize::try_from(start.saturating_sub(at)).unwrap_or(usize::MAX);
-            if let (Some(from), Some(to)) = (stored.get(skip..), bytes.get_mut(to..)) {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = *from;
+
+    /// Goes to the next frame; false at the end of the file.
+    fn next_frame(&mut self) -> io::Result<bool> {
+        while !self.source.fill_buf()?.is_empty() {
+            // a decoder that is used again allocates the window that the frame claims
+            self.decoder = FrameDecoder::new();
+            self.decoder.set_max_window_size(MAX_WINDOW);
+            match self.decoder.init(&mut self.source) {
+                Ok(()) => {
+                    self.in_frame = true;
+                    return Ok(true);
                 }
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    io::copy(&mut (&mut self.source).take(length.into()), &mut io::sink())?;
+                }
+                Err(error) => return Err(io::Error::other(error)),
             }
         }
+        Ok(false)
     }
-    /// All that `reader` gives.
-    pub(super) fn fill(path: &Path, mut reader: impl Read) -> Result<Self> {
-        let mut all = Sparse { chunks: BTreeMap::new(), len: 0 };
-        let mut stored = 0usize;
+
+    fn end_frame(&mut self) -> io::Result<()> {
+        self.in_frame = false;
+        let stored = self.decoder.get_checksum_from_data();
+        if stored.is_some() && stored != self.decoder.get_calculated_checksum() {
+            return Err(io::Error::other("content checksum does not match"));
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let mut chunk = vec![0; CHUNK];
-            let n = read_full(&mut reader, &mut chunk)
-                .map_err(|source| Error::Io { path: path.to_owned(), source })?;
-            chunk.truncate(n);
-            let (at, ended) = (all.len, n < CHUNK);
-            all.len = all.len.saturating_add(u64::try_from(n).unwrap_or_default());
-            if chunk.iter().any(|b| *b != 0) {
-                stored = stored.saturating_add(n);
-                if stored > MOST_STORED {
-                    let what = "more than 2 GiB in memory: unpack it to a file first".to_owned();
-                    return Err(Error::Unsupported { place: path.display().to_string(), what });
-                }
-                all.chunks.insert(at, chunk.into_boxed_slice());
+            if !self.in_frame && !self.next_frame()? {
+                return Ok(0);
             }
-            if ended {
-                return Ok(all);
+            if self.decoder.can_collect() > 0 {
+                return self.decoder.read(buf);
             }
+            if self.decoder.is_finished() {
+                self.end_frame()?;
+                continue;
+            }
+            self.decoder
+                .decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBlocks(1))
+                .map_err(io::Error::other)?;
         }
     }
 }
 
-fn read_full(reader: &mut impl Read, mut room: &mut [u8]) -> std::io::Result<usize> {
-    let mut all = 0usize;
-    while !room.is_empty() {
-        match reader.read(room) {
-            Ok(0) => break,
-            Ok(n) => {
-                all = all.saturating_add(n);
-                room = room.get_mut(n..).unwrap_or_default();
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
+/// Tells damage of the packed file from trouble with reading it: the decoder reports both alike.
+pub(super) fn blame(error: Error) -> Error {
+    let Error::Io { place, source } = error else {
+        return error;
+    };
+    let first: &(dyn StdError + 'static) = &source;
+    let is_system = iter::successors(Some(first), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.raw_os_error().is_some());
+    if is_system {
+        return Error::Io { place, source };
     }
-    Ok(all)
-}
-
-pub(super) fn unpack(path: &Path, packed: impl Read) -> Result<Sparse> {
-    let corrupt = |what: String| Error::corrupt(path.display().to_string(), what);
-    let mut frame = FrameDecoder::new();
-    frame.set_max_window_size(LARGEST_WINDOW);
-    let decoder = StreamingDecoder::new_with_decoder(packed, frame)
-        .map_err(|e| corrupt(format!("not to be unpacked: {e}")))?;
-    Sparse::fill(path, decoder).map_err(|e| match e {
-        Error::Io { source, .. } => corrupt(format!("not to be unpacked: {source}")),
-        other => other,
-    })
+    Error::Corrupt { place, what: format!("damaged zstd data: {source}") }
 }

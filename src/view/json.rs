@@ -10,7 +10,7 @@
 
 use serde_json::{Map, Value as Json, json};
 use zfsp_grammar::spec::BitSpec;
-use zfsp_grammar::tree::{Gap, Problem, ProblemKind, Value};
+use zfsp_grammar::tree::{Gap, Problem, ProblemKind, Trouble, Value};
 
 use crate::decode::Decoded;
 
@@ -20,16 +20,15 @@ const LONGEST_BYTES: usize = 4096;
 /// The whole document.
 #[must_use]
 pub fn document(decoded: &Decoded<'_>) -> Json {
-    let problems = decoded.tree.problems().map(|(k, problem)| {
-        let at = decoded.tree.nodes.get(k).map_or(decoded.at, |node| node.at);
+    let problem = |trouble: &Trouble| {
         json!({
-            "path": decoded.tree.path(k),
-            "at": at,
-            "kind": kind(&problem),
-            "text": problem.text,
+            "path": trouble.path,
+            "at": trouble.at,
+            "kind": kind(&trouble.problem),
+            "text": trouble.problem.text,
         })
-    });
-    let problems: Vec<Json> = problems.collect();
+    };
+    let problems: Vec<Json> = decoded.tree.troubles().iter().map(problem).collect();
     let tops: Vec<Json> = decoded.tree.parts(None).map(|top| node(decoded, top)).collect();
     let tree = match <[Json; 1]>::try_from(tops) {
         Ok([one]) => one,
@@ -47,6 +46,7 @@ pub fn document(decoded: &Decoded<'_>) -> Json {
 
 fn kind(problem: &Problem) -> &'static str {
     match problem.kind {
+        ProblemKind::Truncated => "truncated",
         ProblemKind::Corrupt => "corrupt",
         ProblemKind::Unsupported => "unsupported",
     }

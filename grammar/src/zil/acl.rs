@@ -11,6 +11,7 @@ use core::fmt;
 
 use nom::combinator::cond;
 
+use crate::acl::{AceFlags, AceMask, AceType};
 use crate::input::{
     Input, Parse, Parsed, Text, Why, bytes, fail, filling, framed, list, nul_terminated, rest,
 };
@@ -44,49 +45,6 @@ impl fmt::Display for Fuid {
     }
 }
 
-symbols! {
-    /// What an ACE does.
-    pub struct AceType(u16) {
-        ALLOW = 0 "allow",
-        DENY = 1 "deny",
-        AUDIT = 2 "audit",
-        ALARM = 3 "alarm",
-        ALLOW_COMPOUND = 4 "allow compound",
-        ALLOW_OBJECT = 5 "allow object",
-        DENY_OBJECT = 6 "deny object",
-        AUDIT_OBJECT = 7 "audit object",
-        ALARM_OBJECT = 8 "alarm object",
-    }
-}
-
-bits! {
-    /// What an ACE is about.
-    ///
-    /// Chapter 12, 12.6.
-    pub struct AceMask(u32) {
-        /// of directories: list
-        0..1   read_data: bool,
-        /// of directories: add a file
-        1..2   write_data: bool,
-        /// of directories: add a directory
-        2..3   append_data: bool,
-        3..4   read_xattr: bool,
-        4..5   write_xattr: bool,
-        /// of directories: traverse
-        5..6   execute: bool,
-        6..7   delete_child: bool,
-        7..8   read_attributes: bool,
-        8..9   write_attributes: bool,
-        9..16  reserved: Reserved,
-        16..17 delete: bool,
-        17..18 read_acl: bool,
-        18..19 write_acl: bool,
-        19..20 write_owner: bool,
-        20..21 synchronize: bool,
-        21..32 more: Reserved,
-    }
-}
-
 record! {
     /// `ace_t`: an entry of an ACL in the form of the system call.
     ///
@@ -101,27 +59,6 @@ record! {
         0xc object: Option<&'a [u8]> = cond((AceType::ALLOW_OBJECT..=AceType::ALARM_OBJECT).contains(&kind), bytes(32usize)),
     }
     says Ace::summary;
-}
-
-bits! {
-    /// To whom and where an ACE applies.
-    ///
-    /// Chapter 12, 12.6.
-    pub struct AceFlags(u16) {
-        0..1   file_inherit: bool,
-        1..2   dir_inherit: bool,
-        2..3   no_propagate: bool,
-        3..4   inherit_only: bool,
-        4..5   successful_access: bool,
-        5..6   failed_access: bool,
-        6..7   identifier_group: bool,
-        7..8   inherited: bool,
-        8..12  reserved: Reserved,
-        12..13 owner: bool,
-        13..14 group: bool,
-        14..15 everyone: bool,
-        15..16 more: Reserved,
-    }
 }
 
 impl Ace<'_> {

@@ -9,9 +9,10 @@ use nom::Parser;
 use nom::combinator::cond;
 
 use crate::input::{Input, Parse, Parsed, Text, ahead, between, bytes, framed, list, nul_terminated, rest};
-use crate::quantity::{Bytes, Mode, Numbers, Reserved, Time};
+use crate::quantity::{Bytes, Mode, Numbers, Reserved};
 use crate::zil::acl::Fuid;
 use crate::zil::record::Foid;
+use crate::znode::Time;
 
 /// Words that a bitmap of attributes may have: writers have three. More would be room for nothing.
 pub const MOST_MASK_WORDS: u64 = 32;

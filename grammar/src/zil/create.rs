@@ -6,10 +6,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::input::{Text, list, nul_terminated, rest};
-use crate::quantity::{Mode, ObjectId, Time};
+use crate::quantity::{Mode, ObjectId};
 use crate::zil::acl::{Ace, AclHead, Fuid, aces, domains, fuids};
 use crate::zil::attribute::Xvattr;
 use crate::zil::record::Foid;
+use crate::znode::Time;
 
 record! {
     /// The new object, as every record of this kind begins (`lr_create_t`).

@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::input::{Text, nul_terminated, rest};
-use crate::quantity::{Mode, ObjectId, Time};
+use crate::quantity::{Mode, ObjectId};
 use crate::zil::acl::Fuid;
 use crate::zil::record::Foid;
+use crate::znode::Time;
 
 record! {
     /// `TX_REMOVE`, `TX_RMDIR` (`lr_remove_t`).

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use zfsp::decode::{self, Decoded, auto, extent};
+use zfsp::view::html::{self, Page};
 use zfsp::view::rows::Detail;
 use zfsp::view::{json, spec, text};
 use zfsp_grammar::blkptr;
@@ -18,6 +19,9 @@ mod source;
 
 use args::Args;
 use source::Source;
+
+/// Problems that standard error names: who wants all of thousands asks for JSON.
+const LISTED: usize = 20;
 
 /// How a run ends.
 #[derive(Clone, Copy)]
@@ -96,6 +100,9 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure(Exit::Nothing, format!("{path} at {place:#x}: {problem}{hint}")));
     }
     show(args, &decoded)?;
+    if let Some(path) = &args.html {
+        write_page(path, &Page { source: &source.name, ..Page::from(&decoded) })?;
+    }
     Ok(if decoded.is_sound() { Exit::Well } else { Exit::Damaged })
 }
 
@@ -130,18 +137,38 @@ fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
 }
 
 fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
-    if args.json {
+    if args.html.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        // the page has standard output for itself
+    } else if args.json {
         print(&format!("{:#}\n", json::document(decoded)))?;
     } else if args.values {
         print(&text::values(decoded))?;
     } else {
         print(&text::tree(decoded, if args.full { Detail::Full } else { Detail::Brief }))?;
     }
-    for (k, problem) in decoded.tree.problems() {
-        let at = decoded.tree.nodes.get(k).map_or(0, |n| n.at);
-        anstream::eprintln!("{ERROR}{}{ERROR:#} at {at:#x}: {}", decoded.tree.path(k), problem.text);
+    let troubles = decoded.tree.troubles();
+    for trouble in troubles.iter().take(LISTED) {
+        anstream::eprintln!(
+            "{ERROR}{}{ERROR:#} at {:#x}: {}",
+            trouble.path,
+            trouble.at,
+            trouble.problem.text
+        );
+    }
+    if let Some(more) = troubles.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        anstream::eprintln!("{more} more problems; --json lists them all");
     }
     Ok(())
+}
+
+/// The only thing that this program writes, and only where it is told to; `-` is standard output.
+#[allow(clippy::disallowed_methods)] // an output, no evidence
+fn write_page(path: &Path, page: &Page<'_>) -> Result<(), Failure> {
+    let page = html::page(page);
+    if path.as_os_str() == "-" {
+        return print(&page).map(|_| ());
+    }
+    std::fs::write(path, page).map_err(|e| Failure(Exit::Nothing, format!("{}: {e}", path.display())))
 }
 
 fn list() -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use zfsp::decode::extent;
 use zfsp::device::Device;
+use zfsp::error::Place;
 use zfsp::{compress, dump};
 use zfsp_grammar::eck::ECK_MAGIC;
 use zfsp_grammar::label::{LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
@@ -62,7 +63,8 @@ impl Source {
         if device.len() <= LARGEST_DUMP {
             let whole =
                 device.read(0, usize::try_from(device.len()).unwrap_or(usize::MAX)).map_err(failure)?;
-            let dump = dump::read(&whole);
+            let dump = dump::read(&whole)
+                .map_err(|e| failure(e.at(Place { device: Some(name.as_str().into()), offset: None })))?;
             if dump.form != dump::Form::Raw {
                 let source = Self { name, at: dump.at, bytes: dump.bytes.into_owned(), device: None };
                 return source.cut(args, None);

@@ -1,10 +1,10 @@
 //! The tree for a browser: one page that needs nothing else, with the bytes beside their fields.
 //!
 //! Rust writes what stands still (the head of the page, the list of problems) and the bytes and
-//! fields as JSON; `page.js` draws from that only what is in sight, so that a label of 256 KiB or an
+//! fields as JSON; the script draws from that only what is in sight, so that a label of 256 KiB or an
 //! indirect block with its tens of thousands of fields opens at once.
 //!
-//! What the bytes say is hostile. Each text is [tamed](escape::tame) and escaped for the place where
+//! What the bytes say is hostile. Each text is tamed (`escape.rs`) and escaped for the place where
 //! it stands, the script sets text and never markup, and the page forbids every script and style but
 //! its own, and all network, by a Content-Security-Policy that names their hashes.
 
@@ -23,7 +23,14 @@ use data::{Data, Trouble};
 use escape::{base64, html};
 
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// One script with names of its own.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n(() => {\n",
+    include_str!("fields.js"),
+    include_str!("roll.js"),
+    include_str!("page.js"),
+    "})();\n"
+);
 
 /// Problems that the head of the page lists; the tree marks them all.
 const LISTED_PROBLEMS: usize = 200;
