@@ -222,7 +222,9 @@ fn gangs(device: &Device, order: Order, add: &mut Add<'_>) {
     while let Ok(bytes) = device.read(at, STEP) {
         for size in [512, 4096] {
             let mut headers = bytes.chunks_exact(size);
-            headers.find(|h| h[size - 40..][..8] == magic && h[8] != 0).map(|h| add("gang", order, h));
+            if let Some(h) = headers.find(|h| h[size - 40..][..8] == magic && h[8] != 0) {
+                add("gang", order, h);
+            }
         }
         at += STEP as u64;
     }

@@ -279,6 +279,24 @@ impl FromBits for Reserved {
     }
 }
 
+/// Flags that have no meaning yet: readers ignore them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unassigned(pub u64);
+
+impl Describe for Unassigned {
+    fn value(&self) -> Value {
+        Value::Bytes
+    }
+    fn judge(&self) -> Option<Problem> {
+        (self.0 != 0).then(|| Problem::unsupported(format!("unknown flags: {:#x}", self.0)))
+    }
+}
+impl FromBits for Unassigned {
+    fn from_bits(bits: u64) -> Self {
+        Unassigned(bits)
+    }
+}
+
 /// A constant of 32 bits that says what the bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Magic32(pub u32);

@@ -17,10 +17,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use nom::Parser;
-
+use super::if_there;
 use crate::input::{Input, Parse, Parsed, list};
-use crate::quantity::{Bytes, Guid, ObjectId, Reserved, Sectors, Timestamp, Txg, Zero};
+use crate::quantity::{Bytes, Guid, ObjectId, Sectors, Timestamp, Txg, Unassigned, Zero};
 use crate::tree::Problem;
 
 record! {
@@ -49,7 +48,7 @@ bits! {
         /// the space figures count
         0..1  has_fbn: bool,
         1..2  snapshot_exists: bool,
-        2..64 reserved: Reserved,
+        2..64 reserved: Unassigned,
     }
 }
 
@@ -76,11 +75,24 @@ record! {
         /// of an encrypted snapshot
              ivset_guid:                       Option<Guid> = if_there,
     }
+    says Bookmark::summary;
 }
 
-/// A word that shorter bookmarks do not have.
-fn if_there<'a, T: Parse<'a>>(i: Input<'a>) -> Parsed<'a, Option<T>> {
-    if i.bytes().len() < 8 { Ok((i, None)) } else { T::parse.map(Some).parse_complete(i) }
+impl Bookmark {
+    /// True if the figures of what was freed before the next snapshot count.
+    #[must_use]
+    pub fn has_fbn(&self) -> bool {
+        self.flags.is_some_and(BookmarkFlags::has_fbn)
+    }
+    /// The redaction list, if it is a redaction bookmark.
+    #[must_use]
+    pub fn redaction(&self) -> Option<ObjectId> {
+        self.redaction_obj.filter(|object| object.0 != 0)
+    }
+    fn summary(&self) -> String {
+        let kind = if self.redaction().is_some() { "redaction bookmark" } else { "bookmark" };
+        format!("{kind} of the snapshot of txg {}", self.creation_txg)
+    }
 }
 
 record! {
@@ -95,6 +107,19 @@ record! {
         0x18 num_snaps:   u64,
         /// of the redaction snapshots
         0x20 snaps:       Vec<Guid> = guids(num_snaps),
+    }
+    says RedactionListHeader::summary;
+}
+
+impl RedactionListHeader {
+    /// True if the list is complete; otherwise the redaction was interrupted behind `last_blkid`.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.last_object.0 == u64::MAX && self.last_blkid == u64::MAX
+    }
+    fn summary(&self) -> String {
+        let state = if self.is_complete() { "complete" } else { "incomplete" };
+        format!("{state}, {} entries", self.num_entries)
     }
 }
 
@@ -133,5 +158,57 @@ impl RedactionEntry {
     }
     fn judge(&self) -> Option<Problem> {
         (self.size_count.size() == Sectors(0)).then(|| Problem::corrupt("blocks of no size"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::dsl::testing::{encode, read};
+    use crate::input::Order;
+
+    /// Chapter 11, 11.6: a real bookmark, and the short form.
+    #[test]
+    fn both_forms() {
+        let words = [
+            6_681_103_945_655_799_882,
+            31,
+            1_795_351_960,
+            0,
+            3,
+            243_200,
+            188_928,
+            2_551_808,
+            49_664,
+            34_304,
+            75_776,
+            0,
+        ];
+        let mark: Bookmark = read(&words);
+        assert!(mark.has_fbn() && mark.redaction().is_none());
+        assert_eq!(mark.referenced_bytes_refd, Some(Bytes(243_200)));
+        assert_eq!(mark.uncompressed_freed_before_next_snap, Some(Bytes(75_776)));
+        assert_eq!(mark.summary(), "bookmark of the snapshot of txg 31");
+        let short: Bookmark = read(&words[..3]);
+        assert_eq!((short.creation_txg, short.flags, short.has_fbn()), (Txg(31), None, false));
+    }
+
+    /// Chapter 11, 11.6: a real redaction list.
+    #[test]
+    fn redaction() {
+        let header: RedactionListHeader = read(&[u64::MAX, u64::MAX, 1, 1, 5_138_724_309_509_121_382]);
+        assert!(header.is_complete());
+        assert_eq!(header.snaps, [Guid(5_138_724_309_509_121_382)]);
+        let entry: RedactionEntry = read(&[2, 5, 0x0010_0000_0000_0006, 0]);
+        assert_eq!((entry.size_count.size().bytes(), entry.size_count.count()), (8192, 7));
+        assert_eq!(entry.judge(), None);
+        let entry: RedactionEntry = read(&[2, 5, 0x0100_0000_0000_0007, 0]);
+        assert_eq!((entry.size_count.size().bytes(), entry.size_count.count()), (131_072, 8));
+    }
+    #[test]
+    fn a_count_that_lies() {
+        let bytes = encode(&[0, 0, 1, u64::MAX, 7], Order::Little);
+        assert!(RedactionListHeader::parse(Input::new(&bytes, Order::Little)).is_err());
     }
 }

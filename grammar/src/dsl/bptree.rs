@@ -36,6 +36,11 @@ record! {
 }
 
 impl BptreeHeader {
+    /// Entries that are left.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.end.saturating_sub(self.begin)
+    }
     fn judge(&self) -> Option<Problem> {
         (self.begin > self.end).then(|| Problem::corrupt("begins behind its end"))
     }
@@ -50,5 +55,32 @@ record! {
         0x80 birth_txg: Txg,
         /// how far it has come
         0x88 zb:        Zbookmark,
+    }
+}
+
+impl BptreeEntry {
+    /// True if all its blocks are freed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.birth_txg.0 == u64::MAX
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::dsl::testing::read;
+
+    #[test]
+    fn an_entry() {
+        let mut words = [0; 21];
+        words[16..].copy_from_slice(&[15, 0, 3, u64::MAX, 9]);
+        let entry: BptreeEntry = read(&words);
+        assert_eq!((entry.birth_txg, entry.zb.level, entry.zb.blkid), (Txg(15), -1, 9));
+        assert!(!entry.is_done());
+        let header: BptreeHeader = read(&[2, 5, 0, 0, 0]);
+        assert_eq!((header.left(), header.judge()), (3, None));
+        assert!(read::<BptreeHeader>(&[5, 2, 0, 0, 0]).judge().is_some());
     }
 }

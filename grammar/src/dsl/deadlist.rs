@@ -16,6 +16,10 @@
 //!
 //! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
+use alloc::format;
+use alloc::string::String;
+
+use super::hex;
 use crate::quantity::{Bytes, Pad, Txg};
 
 record! {
@@ -28,11 +32,36 @@ record! {
         0x10 uncomp: Bytes,
         0x18 pad:    Pad<296>,
     }
+    says DeadlistHeader::summary;
+}
+
+impl DeadlistHeader {
+    fn summary(&self) -> String {
+        format!("{} bytes", self.used.0)
+    }
 }
 
 /// The txg that the key of an entry means: lower-case hex without prefix.
 #[must_use]
 pub fn min_txg(key: &str) -> Option<Txg> {
-    let plain = key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    (plain && !key.is_empty()).then(|| u64::from_str_radix(key, 16).ok().map(Txg)).flatten()
+    hex(key).map(Txg)
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::dsl::testing::read;
+
+    /// Chapter 11, 11.8: the deadlist of a real head.
+    #[test]
+    fn a_real_one() {
+        let mut words = [0; 40];
+        words[..3].copy_from_slice(&[49_664, 34_304, 75_776]);
+        let header: DeadlistHeader = read(&words);
+        assert_eq!(header.uncomp, Bytes(75_776));
+        assert_eq!(header.summary(), "49664 bytes");
+        assert_eq!((min_txg("1c"), min_txg("0")), (Some(Txg(28)), Some(Txg(0))));
+        assert_eq!((min_txg("1C"), min_txg("0x1c"), min_txg("")), (None, None, None));
+    }
 }

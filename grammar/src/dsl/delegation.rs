@@ -72,6 +72,17 @@ pub fn key(key: &str) -> Option<DelegationKey<'_>> {
     Some(DelegationKey { who, scope, sets })
 }
 
+impl Who<'_> {
+    /// The number of the user or group, if it is one.
+    #[must_use]
+    pub fn id(&self) -> Option<u64> {
+        match self {
+            Who::User(id) | Who::Group(id) => id.parse().ok(),
+            Who::Everyone | Who::Create | Who::Set(_) => None,
+        }
+    }
+}
+
 /// Permissions that are not properties: each property is a permission too.
 pub const PERMISSIONS: &[&str] = &[
     "create",
@@ -120,6 +131,7 @@ mod tests {
     fn real_keys() {
         let user = DelegationKey { who: Who::User("1000"), scope: Scope::Local, sets: false };
         assert_eq!(key("ul$1000"), Some(user));
+        assert_eq!(user.who.id(), Some(1000));
         assert_eq!(key("Ud$1001").map(|k| (k.scope, k.sets)), Some((Scope::Descendants, true)));
         assert_eq!(key("s-$@myset").map(|k| k.who), Some(Who::Set("@myset")));
         assert_eq!(key("ed$").map(|k| k.who), Some(Who::Everyone));

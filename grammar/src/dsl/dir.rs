@@ -13,7 +13,10 @@
 //!
 //! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
-use crate::quantity::{Bytes, ObjectId, Pad, Reserved, Timestamp};
+use alloc::format;
+use alloc::string::String;
+
+use crate::quantity::{Bytes, ObjectId, Pad, Timestamp, Unassigned};
 use crate::tree::Problem;
 
 bits! {
@@ -21,7 +24,7 @@ bits! {
     pub struct DirFlags(u64) {
         /// the breakdown counts
         0..1  used_breakdown: bool,
-        1..64 reserved: Reserved,
+        1..64 reserved: Unassigned,
     }
 }
 
@@ -76,6 +79,7 @@ record! {
         0x90 clones:             ObjectId,
         0x98 pad:                Pad<104>,
     }
+    says DslDir::summary;
     judge DslDir::judge;
 }
 
@@ -83,7 +87,20 @@ impl DslDir {
     /// Compression ratio in hundredths: 100 where nothing is stored.
     #[must_use]
     pub fn compressratio(&self) -> u64 {
-        self.uncompressed_bytes.0.saturating_mul(100).checked_div(self.compressed_bytes.0).unwrap_or(100)
+        ratio(self.uncompressed_bytes, self.compressed_bytes)
+    }
+    /// True for clones. Since pool version 11 every other directory has the empty snapshot of
+    /// `$ORIGIN` as its origin: `nothing`, which the caller knows, or 0.
+    #[must_use]
+    pub fn is_clone(&self, nothing: ObjectId) -> bool {
+        self.origin_obj.0 != 0 && self.origin_obj != nothing
+    }
+    fn summary(&self) -> String {
+        match (self.parent_obj.0, self.head_dataset_obj.0) {
+            (0, head) => format!("root directory of dataset {head}"),
+            (_, 0) => "special directory, for accounting only".into(),
+            (_, head) => format!("directory of dataset {head}"),
+        }
     }
     fn judge(&self) -> Option<Problem> {
         let UsedBreakdown { head, snap, child, child_rsrv, refrsrv } = self.used_breakdown;
@@ -91,5 +108,75 @@ impl DslDir {
             [head, snap, child, child_rsrv, refrsrv].iter().fold(0u64, |sum, part| sum.wrapping_add(part.0));
         (self.flags.used_breakdown() && sum != self.used_bytes.0)
             .then(|| Problem::corrupt("used_bytes is not the sum of its breakdown"))
+    }
+}
+
+/// Compression ratio in hundredths: 100 where nothing is stored.
+pub(crate) fn ratio(uncompressed: Bytes, compressed: Bytes) -> u64 {
+    uncompressed.0.saturating_mul(100).checked_div(compressed.0).unwrap_or(100)
+}
+
+/// True for names of directories and snapshots that no tool lists: `$` for the pool's own, `%` for
+/// what a receive has not finished.
+#[must_use]
+pub fn is_hidden(name: &[u8]) -> bool {
+    matches!(name.first(), Some(b'$' | b'%'))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::dsl::testing::{encode, read};
+    use crate::input::{Input, Order, Parse};
+
+    /// The root directory of a real pool.
+    const ROOT: [u64; 32] = {
+        let mut words = [0; 32];
+        let (head, _) = words.split_at_mut(19);
+        head.copy_from_slice(&[
+            0x6b02_e7a9,
+            54,
+            0,
+            48,
+            34,
+            688_640,
+            395_264,
+            3_140_096,
+            0,
+            0,
+            33,
+            0,
+            1,
+            225_280,
+            133_632,
+            329_728,
+            0,
+            0,
+            141,
+        ]);
+        words
+    };
+
+    #[test]
+    fn a_real_one() {
+        let dir: DslDir = read(&ROOT);
+        assert_eq!(dir.head_dataset_obj, ObjectId(54));
+        assert_eq!(dir.clones, ObjectId(141));
+        assert_eq!(dir.used_breakdown.child, Bytes(329_728));
+        assert_eq!(dir.compressratio(), 794);
+        assert!(!dir.is_clone(ObjectId(48)) && dir.is_clone(ObjectId(83)));
+        assert_eq!(dir.summary(), "root directory of dataset 54");
+        assert_eq!(dir.judge(), None);
+    }
+    #[test]
+    fn a_wrong_sum() {
+        let mut words = ROOT;
+        words[13] = 1;
+        assert!(read::<DslDir>(&words).judge().is_some());
+        // before pool version 13 there is no breakdown
+        words[12] = 0;
+        assert_eq!(read::<DslDir>(&words).judge(), None);
+        assert!(DslDir::parse(Input::new(&encode(&words[..31], Order::Little), Order::Little)).is_err());
     }
 }

@@ -14,6 +14,7 @@
 //!
 //! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
+use super::hex;
 use crate::quantity::{ObjectId, Txg};
 
 /// A block in an error log.
@@ -57,6 +58,12 @@ pub fn head_key(key: &str) -> Option<DamagedBlock> {
     })
 }
 
+/// An outer key of `head_errlog`: the head dataset in hex, 0 for the MOS. Its value is the inner ZAP.
+#[must_use]
+pub fn dataset(key: &str) -> Option<ObjectId> {
+    hex(key).map(ObjectId)
+}
+
 /// Four hex numbers joined by colons.
 fn words(key: &str) -> Option<[u64; 4]> {
     let mut parts = key.split(':');
@@ -65,12 +72,6 @@ fn words(key: &str) -> Option<[u64; 4]> {
         *word = hex(parts.next()?)?;
     }
     parts.next().is_none().then_some(words)
-}
-
-/// Hex digits without a prefix.
-fn hex(digits: &str) -> Option<u64> {
-    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
-    (plain && !digits.is_empty()).then(|| u64::from_str_radix(digits, 16).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -84,6 +85,7 @@ mod tests {
         assert_eq!((old.objset, old.object, old.blkid), (Some(ObjectId(0x57)), ObjectId(2), 1));
         let head = head_key("2:0:1:a").unwrap();
         assert_eq!((head.object, head.blkid, head.birth), (ObjectId(2), 1, Some(Txg(10))));
+        assert_eq!(dataset("50"), Some(ObjectId(0x50)));
         assert_eq!(old_key("0:0:ffffffffffffffff:0").unwrap().level, -1);
         assert!(old_key("57:2:0").is_none() && old_key("+1:2:0:1").is_none());
     }

@@ -12,13 +12,14 @@
 //!
 //! [`docs/format/11-dsl.md`]: crate::handbook::dsl
 
+use super::hex;
 use crate::quantity::ObjectId;
 
 /// A key of the pool's temporary holds, `<hex dataset>-<tag>`: the snapshot and the tag.
 #[must_use]
 pub fn temporary(key: &str) -> Option<(ObjectId, &str)> {
     let (dataset, tag) = key.split_once('-')?;
-    Some((ObjectId(u64::from_str_radix(dataset, 16).ok()?), tag))
+    Some((ObjectId(hex(dataset)?), tag))
 }
 
 #[cfg(test)]
@@ -29,5 +30,6 @@ mod tests {
     fn tags_may_have_dashes() {
         assert_eq!(temporary("53-lab-keep"), Some((ObjectId(0x53), "lab-keep")));
         assert_eq!(temporary("lab"), None);
+        assert_eq!(temporary("+1-lab"), None);
     }
 }

@@ -16,8 +16,10 @@
 
 use alloc::vec::Vec;
 
+use nom::Parser;
+
 use crate::catalogue::{Structure, structure};
-use crate::input::{Parse, filling};
+use crate::input::{Input, Parse, Parsed, filling};
 use crate::quantity::ObjectId;
 
 pub mod bookmark;
@@ -33,9 +35,11 @@ pub mod feature;
 pub mod history;
 pub mod hold;
 pub mod pool_directory;
+pub mod pool_property;
 pub mod property;
 pub mod scan;
 pub mod vdev_zap;
+pub mod zapified;
 
 pub(crate) const STRUCTURES: &[Structure] = &[
     structure!("dsl-dir", "DSL directory: bonus of 256 bytes", "11-dsl.md 11.2", dir::DslDir),
@@ -49,10 +53,17 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ),
     structure!(
         "bpobj",
-        "list of block pointers, of a deadlist or a livelist",
+        "list of block pointers: of a deadlist, or to be freed",
         "11-dsl.md 11.9",
         Vec<bpobj::Entry> = filling(crate::blkptr::BLKPTR_SIZE, bpobj::Entry::parse)
     ),
+    structure!(
+        "bpobj-subobjs",
+        "lists of block pointers inside another: their objects",
+        "11-dsl.md 11.9",
+        Vec<ObjectId> = filling(8, ObjectId::parse)
+    ),
+    structure!("livelist", "list of what a clone allocated and freed", "11-dsl.md 11.10", bpobj::Livelist),
     structure!(
         "object-array",
         "array of object numbers: metaslabs of a vdev, parts of a list of block pointers",
@@ -109,3 +120,44 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     structure!("history-header", "history: bonus of 40 bytes", "11-dsl.md 11.16", history::HistoryHeader),
     structure!('a: "history", "history records", "11-dsl.md 11.16", history::History<'a>),
 ];
+
+/// A word that older, shorter forms of a structure do not have.
+fn if_there<'a, T: Parse<'a>>(i: Input<'a>) -> Parsed<'a, Option<T>> {
+    if i.bytes().len() < 8 { Ok((i, None)) } else { T::parse.map(Some).parse_complete(i) }
+}
+
+/// A number that is a key: lower-case hex without prefix. Sets of objects are ZAPs that map such keys
+/// to the same number; where the two differ, the value counts (11.22).
+#[must_use]
+pub fn hex(digits: &str) -> Option<u64> {
+    let plain = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (plain && !digits.is_empty()).then(|| u64::from_str_radix(digits, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may fail loudly
+mod testing {
+    use alloc::vec::Vec;
+
+    use crate::input::{Input, Order, Parse};
+
+    /// Words as a machine of this order writes them.
+    pub(super) fn encode(words: &[u64], order: Order) -> Vec<u8> {
+        let bytes = |word: &u64| match order {
+            Order::Little => word.to_le_bytes(),
+            Order::Big => word.to_be_bytes(),
+        };
+        words.iter().flat_map(bytes).collect()
+    }
+    /// What these words say: the same in both orders, and all of them.
+    pub(super) fn read<T: for<'a> Parse<'a> + PartialEq + core::fmt::Debug>(words: &[u64]) -> T {
+        let [little, big] = [Order::Little, Order::Big].map(|order| {
+            let bytes = encode(words, order);
+            let (rest, value) = T::parse(Input::new(&bytes, order)).unwrap();
+            assert!(rest.bytes().is_empty(), "bytes are left");
+            value
+        });
+        assert_eq!(little, big);
+        little
+    }
+}

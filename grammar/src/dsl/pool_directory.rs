@@ -32,6 +32,8 @@ pub enum Kind {
     Words(usize),
     /// Bytes: so many.
     Bytes(usize),
+    /// Text, with its NUL.
+    Text,
 }
 
 /// A key of the pool directory.
@@ -39,6 +41,8 @@ pub enum Kind {
 pub struct Entry {
     /// The key, or what it begins with.
     pub key: &'static str,
+    /// Pool version, feature or release that brought it.
+    pub since: &'static str,
     /// What its value is.
     pub kind: Kind,
     /// What it means.
@@ -61,54 +65,59 @@ impl Entry {
 
 use Kind::{Number, Object, Words};
 
-const fn entry(key: &'static str, kind: Kind, about: &'static str) -> Entry {
-    Entry { key, kind, about }
+const fn entry(key: &'static str, since: &'static str, kind: Kind, about: &'static str) -> Entry {
+    Entry { key, since, kind, about }
 }
 
 /// Every key that the format knows.
 pub const ENTRIES: &[Entry] = &[
-    entry("root_dataset", Object, "DSL directory of the root file system"),
-    entry("config", Object, "configuration of the pool, a packed list"),
-    entry("sync_bplist", Object, "blocks to be freed in the next txg"),
-    entry("errlog_last", Object, "errors of the last scrub; 0: none"),
-    entry("errlog_scrub", Object, "errors of the running scrub; 0: none"),
-    entry("creation_version", Number, "pool version at creation"),
-    entry("deflate", Number, "1: space is counted without RAID-Z parity"),
-    entry("spares", Object, "hot spares, a packed list"),
-    entry("l2cache", Object, "cache devices, a packed list"),
-    entry("history", Object, "command history"),
-    entry("pool_props", Object, "pool properties"),
-    entry("tmp_userrefs", Object, "holds to be released at the next import"),
-    entry("DDT-statistics", Object, "statistics of the dedup tables"),
-    entry("DDT-", Object, "dedup table, or the directory of one"),
-    entry("scan", Words(24), "scrub or resilver"),
-    entry("error_scrub", Words(9), "error scrub"),
-    entry("last_scrubbed_txg", Number, "txg up to which a finished scrub went"),
-    entry("scrub_func", Number, "scrub before pool version 25: obsolete"),
-    entry("scrub_queue", Number, "scrub before pool version 25: obsolete"),
-    entry("scrub_min_txg", Number, "scrub before pool version 25: obsolete"),
-    entry("scrub_max_txg", Number, "scrub before pool version 25: obsolete"),
-    entry("scrub_errors", Number, "scrub before pool version 25: obsolete"),
-    entry("scrub_ddt_class_max", Number, "scrub before pool version 25: obsolete"),
-    entry("scrub_bookmark", Words(4), "scrub before pool version 25: obsolete"),
-    entry("scrub_ddt_bookmark", Words(4), "scrub before pool version 25: obsolete"),
-    entry("free_bpobj", Object, "blocks being freed in the background"),
-    entry("bptree_obj", Object, "datasets being destroyed in the background"),
-    entry("empty_bpobj", Object, "the list of block pointers that all empty ones share"),
-    entry("features_for_read", Object, "users of the features that readers must know"),
-    entry("features_for_write", Object, "users of the features that only writers must know"),
-    entry("feature_descriptions", Object, "features in words"),
-    entry("feature_enabled_txg", Object, "when each feature was enabled"),
-    entry("org.illumos:checksum_salt", Kind::Bytes(32), "salt of skein, edonr and blake3"),
-    entry("com.delphix:vdev_zap_map", Object, "all ZAPs of vdevs"),
-    entry("com.delphix:removing", Words(7), "device removal"),
-    entry("com.delphix:obsolete_bpobj", Object, "blocks freed on removed vdevs"),
-    entry("com.delphix:condensing_indirect", Words(3), "condensing of a removed vdev's mapping"),
-    entry("com.delphix:zpool_checkpoint", Words(26), "uberblock of the checkpoint"),
-    entry("com.delphix:log_spacemap_zap", Object, "log space maps by txg"),
-    entry("com.delphix:deleted_clones", Object, "livelists to be deleted"),
-    entry("com.klarasystems:txg_log_time:", Words(515), "ring of txgs and times"),
-    entry("com.fudosecurity:brt:vdev:", Object, "block reference table of a vdev"),
+    entry("root_dataset", "1", Object, "DSL directory of the root file system"),
+    entry("config", "1", Object, "configuration of the pool, a packed list"),
+    entry("sync_bplist", "1", Object, "blocks to be freed in the next txg"),
+    entry("errlog_last", "1", Object, "errors of the last scrub; 0: none"),
+    entry("errlog_scrub", "1", Object, "errors of the running scrub; 0: none"),
+    entry("creation_version", "any", Number, "pool version at creation"),
+    entry("deflate", "3", Number, "1: space is counted without RAID-Z parity"),
+    entry("spares", "3", Object, "hot spares, a packed list"),
+    entry("l2cache", "10", Object, "cache devices, a packed list"),
+    entry("history", "4", Object, "command history"),
+    entry("pool_props", "6", Object, "pool properties"),
+    entry("tmp_userrefs", "18", Object, "holds to be released at the next import"),
+    entry("DDT-statistics", "21", Object, "statistics of the dedup tables"),
+    entry("DDT-", "21", Object, "dedup table, or the directory of one"),
+    entry("scan", "25", Words(24), "scrub or resilver"),
+    entry("error_scrub", "head_errlog", Words(9), "error scrub"),
+    entry("last_scrubbed_txg", "OpenZFS 2.3", Number, "txg up to which a finished scrub went"),
+    entry("scrub_func", "11", Number, "scrub before pool version 25: obsolete"),
+    entry("scrub_queue", "11", Number, "scrub before pool version 25: obsolete"),
+    entry("scrub_min_txg", "11", Number, "scrub before pool version 25: obsolete"),
+    entry("scrub_max_txg", "11", Number, "scrub before pool version 25: obsolete"),
+    entry("scrub_errors", "11", Number, "scrub before pool version 25: obsolete"),
+    entry("scrub_ddt_class_max", "11", Number, "scrub before pool version 25: obsolete"),
+    entry("scrub_bookmark", "11", Words(4), "scrub before pool version 25: obsolete"),
+    entry("scrub_ddt_bookmark", "11", Words(4), "scrub before pool version 25: obsolete"),
+    entry("free_bpobj", "26", Object, "blocks being freed in the background"),
+    entry("bptree_obj", "async_destroy", Object, "datasets being destroyed in the background"),
+    entry("empty_bpobj", "empty_bpobj", Object, "the list of block pointers that all empty ones share"),
+    entry("features_for_read", "5000", Object, "users of the features that readers must know"),
+    entry("features_for_write", "5000", Object, "users of the features that only writers must know"),
+    entry("feature_descriptions", "5000", Object, "features in words"),
+    entry("feature_enabled_txg", "enabled_txg", Object, "when each feature was enabled"),
+    entry("org.illumos:checksum_salt", "any", Kind::Bytes(32), "salt of skein, edonr and blake3"),
+    entry("com.delphix:vdev_zap_map", "any", Object, "all ZAPs of vdevs"),
+    entry("com.delphix:removing", "device_removal", Words(7), "device removal"),
+    entry("com.delphix:obsolete_bpobj", "obsolete_counts", Object, "blocks freed on removed vdevs"),
+    entry(
+        "com.delphix:condensing_indirect",
+        "device_removal",
+        Words(3),
+        "condensing of a removed vdev's mapping",
+    ),
+    entry("com.delphix:zpool_checkpoint", "zpool_checkpoint", Words(26), "uberblock of the checkpoint"),
+    entry("com.delphix:log_spacemap_zap", "log_spacemap", Object, "log space maps by txg"),
+    entry("com.delphix:deleted_clones", "livelist", Object, "livelists to be deleted"),
+    entry("com.klarasystems:txg_log_time:", "OpenZFS 2.4", Words(515), "ring of txgs and times"),
+    entry("com.fudosecurity:brt:vdev:", "block_cloning", Object, "block reference table of a vdev"),
 ];
 
 symbols! {
@@ -180,9 +189,9 @@ record! {
     ///
     /// Chapter 11, 11.1.
     pub struct TxgLogTime: Copy {
-        /// slot to be written next
-        0x000 head:    u64,
         /// slot of the oldest
+        0x000 head:    u64,
+        /// slot to be written next
         0x008 tail:    u64,
         /// slots in use
         0x010 length:  u64,
@@ -195,9 +204,14 @@ record! {
 impl TxgLogTime {
     /// The times and txgs, oldest first. Numbers that point out of the ring are taken modulo its size.
     pub fn times(&self) -> impl Iterator<Item = &TxgTime> {
-        let first = usize::try_from(self.tail).unwrap_or_default().checked_rem(RING).unwrap_or_default();
+        let first = usize::try_from(self.head).unwrap_or_default().checked_rem(RING).unwrap_or_default();
         let n = usize::try_from(self.length).unwrap_or(RING).min(RING);
         self.entries.iter().cycle().skip(first).take(n)
+    }
+    /// The last txg of the ring that was written at `time` or before.
+    #[must_use]
+    pub fn before(&self, time: Timestamp) -> Option<Txg> {
+        self.times().take_while(|entry| entry.time <= time).last().map(|entry| entry.txg)
     }
     fn summary(&self) -> String {
         format!("{} in use", self.length)
@@ -209,8 +223,12 @@ impl TxgLogTime {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)] // a test may fail loudly
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::dsl::testing::read;
 
     #[test]
     fn keys_that_go_on() {
@@ -218,5 +236,25 @@ mod tests {
         assert_eq!(find("DDT-statistics").map(|e| e.key), Some("DDT-statistics"));
         assert_eq!(find("com.fudosecurity:brt:vdev:3").map(|e| e.kind), Some(Kind::Object));
         assert_eq!(find("org.example:later"), None);
+    }
+
+    /// Chapter 11, 11.1: the ring of a young pool, and one that was tampered with.
+    #[test]
+    fn ring() {
+        let mut words = [0u64; 515];
+        words[1..5].copy_from_slice(&[1, 1, 1_795_351_954, 4]);
+        let ring: TxgLogTime = read(&words);
+        let times: Vec<u64> = ring.times().map(|t| t.txg.0).collect();
+        assert_eq!((times.as_slice(), ring.judge()), (&[4][..], None));
+        assert_eq!(ring.before(Timestamp(1_795_351_953)), None);
+        assert_eq!(ring.before(Timestamp(1_795_351_960)), Some(Txg(4)));
+        // full, the oldest in the last slot
+        words[..3].copy_from_slice(&[255, 255, 256]);
+        let ring: TxgLogTime = read(&words);
+        assert_eq!(ring.times().nth(1).map(|t| t.txg), Some(Txg(4)));
+        words[..3].fill(u64::MAX);
+        let ring: TxgLogTime = read(&words);
+        assert_eq!(ring.times().count(), RING);
+        assert!(ring.judge().is_some());
     }
 }

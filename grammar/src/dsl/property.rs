@@ -15,6 +15,8 @@
 use alloc::borrow::Cow;
 use alloc::format;
 
+use crate::input::Text;
+
 /// Where a key of a property ZAP takes its value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -94,6 +96,40 @@ pub fn find(name: &str) -> Option<&'static Property> {
     PROPERTIES.iter().find(|property| property.name == name)
 }
 
+/// A value of a property ZAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored<'v> {
+    /// One word.
+    Number(u64),
+    /// Bytes, with or without the NUL that ends them.
+    Text(&'v [u8]),
+}
+
+/// The value of the property `name` in words. What the format does not know prints as it is.
+#[must_use]
+pub fn show(name: &str, value: Stored<'_>) -> Cow<'static, str> {
+    match (find(name), value) {
+        (Some(property), Stored::Number(n)) => property.show(n),
+        (None, Stored::Number(n)) => format!("{n}").into(),
+        (_, Stored::Text(bytes)) => format!("{}", Text(bytes.strip_suffix(&[0]).unwrap_or(bytes))).into(),
+    }
+}
+
+/// True for user properties: their names have a colon, their values are text, and are inherited.
+#[must_use]
+pub fn is_user(name: &str) -> bool {
+    name.contains(':')
+}
+
+/// True if datasets below take the value of `name`; `None` for names that are no properties.
+#[must_use]
+pub fn is_inherited(name: &str) -> Option<bool> {
+    match find(name) {
+        Some(property) => Some(matches!(property.class, Class::Inherit | Class::Once)),
+        None => is_user(name).then_some(true),
+    }
+}
+
 impl Property {
     /// A stored number in words.
     #[must_use]
@@ -130,8 +166,9 @@ fn compression(value: u64) -> Cow<'static, str> {
 fn zstd_level(level: u64) -> Cow<'static, str> {
     match level {
         1..=19 => format!("zstd-{level}").into(),
-        102 => "zstd-fast".into(),
-        103..=112 => format!("zstd-fast-{}", level.saturating_sub(102)).into(),
+        // 102 is never stored: both names of the first fast level become 103
+        102 | 103 => "zstd-fast".into(),
+        104..=112 => format!("zstd-fast-{}", level.saturating_sub(102)).into(),
         113..=121 => format!("zstd-fast-{}", level.saturating_sub(111).saturating_mul(10)).into(),
         122 => "zstd-fast-500".into(),
         123 => "zstd-fast-1000".into(),
@@ -156,7 +193,7 @@ const fn property(name: &'static str, class: Class, form: Form, default: &'stati
     Property { name, class, form, default }
 }
 
-const ON_OFF: Form = Form::Index(&[(0, "off"), (1, "on")]);
+pub(super) const ON_OFF: Form = Form::Index(&[(0, "off"), (1, "on")]);
 const CACHE: Form = Form::Index(&[(0, "none"), (1, "metadata"), (2, "all")]);
 const VISIBLE: Form = Form::Index(&[(0, "hidden"), (1, "visible"), (2, "disabled")]);
 const CHECKSUM: &[(u64, &str)] = &[
@@ -226,7 +263,7 @@ pub const PROPERTIES: &[Property] = &[
     property("recordsize", Inherit, Form::Bytes, "131072"),
     property("volblocksize", Once, Form::Bytes, "16384"),
     property("volsize", Here, Form::Bytes, "none"),
-    property("special_small_blocks", Inherit, Form::Bytes, "none"),
+    property("special_small_blocks", Inherit, Form::Count, "0"),
     property("copies", Inherit, Form::Count, "1"),
     property("mountpoint", Inherit, Form::Text, "/"),
     property("sharenfs", Inherit, Form::Text, "off"),
@@ -332,7 +369,14 @@ mod tests {
     fn real_values() {
         let show = |name: &str, value| find(name).unwrap().show(value).into_owned();
         assert_eq!(show("compression", 400), "zstd-3");
-        assert_eq!(show("compression", 13_200), "zstd-fast-1");
+        // `zfs set compression=zstd-fast-1` reads back so
+        assert_eq!(show("compression", 13_200), "zstd-fast");
+        assert_eq!(show("compression", 14_352), "zstd-fast-10");
+        assert_eq!(show("compression", 15_504), "zstd-fast-100");
+        assert_eq!(show("compression", 15_760), "zstd-fast-1000");
+        assert_eq!(show("compression", 10), "gzip");
+        assert_eq!(show("compression", 16), "zstd");
+        assert_eq!(show("dedup", 264), "sha256,verify");
         assert_eq!(show("compression", 2448), "zstd-19");
         assert_eq!(show("compression", 16 | 113 << 7), "zstd-fast-20");
         assert_eq!(show("compression", 16 | 121 << 7), "zstd-fast-100");
@@ -342,6 +386,33 @@ mod tests {
         assert_eq!(show("snapshot_limit", u64::MAX), "none");
         assert_eq!(show("snapdir", 2), "disabled");
         assert_eq!(show("sync", 77), "77");
+    }
+    /// Chapter 11, 11.5: complete ZAPs.
+    #[test]
+    fn texts_and_numbers() {
+        for (name, value, expected) in [
+            ("dnodesize", Stored::Number(2048), "2k"),
+            ("quota", Stored::Number(52_428_800), "52428800"),
+            ("canmount", Stored::Number(2), "noauto"),
+            ("checksum", Stored::Number(8), "sha256"),
+            ("mountpoint", Stored::Text(b"/srcmnt\0"), "/srcmnt"),
+            ("org.example:u", Stored::Text(b"one\0"), "one"),
+            ("later", Stored::Number(7), "7"),
+        ] {
+            assert_eq!(super::show(name, value), expected, "{name}");
+        }
+        assert_eq!(is_inherited("org.example:u"), Some(true));
+        assert_eq!(is_inherited("casesensitivity"), Some(true));
+        assert_eq!(is_inherited("keyformat"), Some(false));
+        assert_eq!(is_inherited("later"), None);
+    }
+    #[test]
+    fn defaults_are_values() {
+        for property in PROPERTIES {
+            if let Form::Index(names) = property.form {
+                assert!(names.iter().any(|(_, name)| *name == property.default), "{}", property.name);
+            }
+        }
     }
     #[test]
     fn keys() {

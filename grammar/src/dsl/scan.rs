@@ -15,7 +15,7 @@ use alloc::string::String;
 
 use super::bookmark::Zbookmark;
 use crate::input::{Input, Parse, Parsed};
-use crate::quantity::{Bytes, ObjectId, Reserved, Timestamp, Txg};
+use crate::quantity::{Bytes, ObjectId, Timestamp, Txg, Unassigned};
 
 symbols! {
     /// `pool_scan_func_t`.
@@ -44,7 +44,7 @@ bits! {
         0..1  visit_ds_again: bool,
         1..2  scrub_paused: bool,
         2..3  thorough: bool,
-        3..64 reserved: Reserved,
+        3..64 reserved: Unassigned,
     }
 }
 
@@ -124,5 +124,55 @@ record! {
 impl ErrorScrub {
     fn summary(&self) -> String {
         format!("{} {}", self.func, self.state)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)] // a test may fail loudly
+mod tests {
+    use super::*;
+    use crate::dsl::testing::read;
+
+    /// Chapter 11, 11.18: a real finished scrub, and the long form of erratum 2094.
+    #[test]
+    fn both_lengths() {
+        let mut words = [
+            1,
+            2,
+            0,
+            0,
+            68,
+            66,
+            68,
+            1_795_353_941,
+            1_795_353_942,
+            8_267_264,
+            8_118_272,
+            105_984,
+            0,
+            0,
+            1,
+            3,
+            0,
+            0,
+            0,
+            u64::MAX,
+            0,
+            0,
+            0,
+            0,
+            2,
+        ];
+        let scan: Scan = read(&words[..24]);
+        assert_eq!(scan.summary(), "scrub finished");
+        assert_eq!((scan.max_txg, scan.bookmark.objset.0, scan.flags.0), (Txg(68), u64::MAX, 0));
+        words[23] = 77;
+        let long: Scan = read(&words);
+        assert_eq!((long.erratum, long.flags.scrub_paused()), (Some(77), true));
+    }
+    #[test]
+    fn error_scrub() {
+        let scrub: ErrorScrub = read(&[3, 2, 0, 1, 2, 4, 4, 0, 0]);
+        assert_eq!(scrub.summary(), "error scrub finished");
     }
 }

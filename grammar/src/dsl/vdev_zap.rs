@@ -18,6 +18,8 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::pool_directory::Kind::{Number, Object, Text, Words};
+use super::zapified::{Entry, entry};
 use crate::quantity::{Bytes, Offset, Timestamp, Txg};
 
 symbols! {
@@ -71,32 +73,39 @@ impl VdevRebuild {
     }
 }
 
+/// What a key of a vdev's ZAP means, whatever the vdev; `None` for properties and for keys that the
+/// format does not know.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Entry> {
+    TOP_KEYS.iter().chain(LEAF_KEYS).find(|entry| entry.key == key)
+}
+
 /// Keys in the ZAP of a top-level vdev, and what they mean.
-pub const TOP_KEYS: &[(&str, &str)] = &[
-    ("com.delphix:indirect_obsolete_sm", "MOS object: space map of obsolete parts of a removed vdev"),
-    ("com.delphix:obsolete_counts_are_precise", "1: the obsolete counts are exact"),
-    ("com.delphix:pool_checkpoint_sm", "MOS object: space map of what was freed since the checkpoint"),
-    ("com.delphix:ms_unflushed_phys_txgs", "MOS object: txg up to which each metaslab's map is complete"),
-    ("org.openzfs:vdev_rebuild", "sequential rebuild"),
-    ("org.zfsonlinux:allocation_bias", "what is allocated here: log, special or dedup"),
-    ("org.openzfs:raidz_expand_state", "state of the RAID-Z expansion"),
-    ("org.openzfs:raidz_expand_start_time", "when it started"),
-    ("org.openzfs:raidz_expand_end_time", "when it ended"),
-    ("org.openzfs:raidz_expand_bytes_copied", "bytes that were moved"),
+pub const TOP_KEYS: &[Entry] = &[
+    entry("com.delphix:indirect_obsolete_sm", Object, "space map of obsolete parts of a removed vdev"),
+    entry("com.delphix:obsolete_counts_are_precise", Number, "1: the obsolete counts are exact"),
+    entry("com.delphix:pool_checkpoint_sm", Object, "space map of what was freed since the checkpoint"),
+    entry("com.delphix:ms_unflushed_phys_txgs", Object, "txg up to which each metaslab's map is complete"),
+    entry("org.openzfs:vdev_rebuild", Words(12), "sequential rebuild"),
+    entry("org.zfsonlinux:allocation_bias", Text, "what is allocated here: log, special or dedup"),
+    entry("org.openzfs:raidz_expand_state", Number, "state of the RAID-Z expansion"),
+    entry("org.openzfs:raidz_expand_start_time", Number, "when it started"),
+    entry("org.openzfs:raidz_expand_end_time", Number, "when it ended"),
+    entry("org.openzfs:raidz_expand_bytes_copied", Number, "bytes that were moved"),
 ];
 
 /// Keys in the ZAP of a leaf vdev, and what they mean.
-pub const LEAF_KEYS: &[(&str, &str)] = &[
-    ("com.delphix:next_offset_to_initialize", "initialized up to here"),
-    ("com.delphix:vdev_initialize_state", "state of the initializing"),
-    ("com.delphix:vdev_initialize_action_time", "when that changed"),
-    ("org.openzfs:vdev_initialize_value", "what is written"),
-    ("org.zfsonlinux:next_offset_to_trim", "trimmed up to here"),
-    ("org.zfsonlinux:vdev_trim_state", "state of the trimming"),
-    ("org.zfsonlinux:vdev_trim_action_time", "when that changed"),
-    ("org.zfsonlinux:vdev_trim_rate", "bytes a second"),
-    ("org.zfsonlinux:vdev_trim_partial", "1: only what is newly free"),
-    ("org.zfsonlinux:vdev_trim_secure", "1: securely"),
+pub const LEAF_KEYS: &[Entry] = &[
+    entry("com.delphix:next_offset_to_initialize", Number, "initialized up to here"),
+    entry("com.delphix:vdev_initialize_state", Number, "state of the initializing"),
+    entry("com.delphix:vdev_initialize_action_time", Number, "when that changed"),
+    entry("org.openzfs:vdev_initialize_value", Number, "what is written"),
+    entry("org.zfsonlinux:next_offset_to_trim", Number, "trimmed up to here"),
+    entry("org.zfsonlinux:vdev_trim_state", Number, "state of the trimming"),
+    entry("org.zfsonlinux:vdev_trim_action_time", Number, "when that changed"),
+    entry("org.zfsonlinux:vdev_trim_rate", Number, "bytes a second"),
+    entry("org.zfsonlinux:vdev_trim_partial", Number, "1: only what is newly free"),
+    entry("org.zfsonlinux:vdev_trim_secure", Number, "1: securely"),
 ];
 
 /// Properties of vdevs, in the same ZAPs.
@@ -114,3 +123,25 @@ pub const PROPERTIES: &[&str] = &[
     "autosit",
     "scheduler",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsl::testing::read;
+
+    #[test]
+    fn keys() {
+        assert_eq!(find("org.openzfs:vdev_rebuild").map(|e| e.kind), Some(Words(12)));
+        assert_eq!(find("org.zfsonlinux:vdev_trim_state").map(|e| e.kind), Some(Number));
+        assert_eq!(find("comment"), None);
+    }
+    #[test]
+    fn a_rebuild() {
+        let rebuild: VdevRebuild = read(&[3, 0x1000, 4, 40, 1, 2, 17, 3, 4, 5, 6, 0]);
+        assert_eq!(
+            (rebuild.state, rebuild.max_txg, rebuild.bytes_est),
+            (RebuildState::COMPLETE, Txg(40), Bytes(6))
+        );
+        assert_eq!(rebuild.summary(), "complete");
+    }
+}
