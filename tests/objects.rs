@@ -68,7 +68,7 @@ const ALIKE: &[(&str, &[&str])] = &[
     ("zap", &["microzap", "zap-header", "zap-leaf"]),
     ("space-map", &["log-space-map", "dtl"]),
     ("indirect", &["bpobj"]),
-    ("bpobj", &["indirect"]),
+    ("bpobj", &["indirect", "blkptr"]),
     ("nvlist", &["fuid-table", "dxattr"]),
 ];
 

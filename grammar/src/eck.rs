@@ -30,7 +30,7 @@ record! {
     ///
     /// Chapter 01, 1.2.
     pub struct ZioEck: Copy {
-        /// 0x0210da7ab10c7a11
+        /// 0x0210da7ab10c7a11; tells the byte order of the writer
         0x0 magic: Magic = byte_order_mark(ECK_MAGIC),
         0x8 cksum: Cksum,
     }

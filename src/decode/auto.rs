@@ -66,7 +66,7 @@ fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
         let places: Vec<String> = marks.iter().map(|n| format!("{} at {:#x}", n.name(), n.at)).collect();
         add(300, places.join(", "));
     }
-    let explained = permille(explained(decoded), decoded.bytes.len());
+    let explained = permille(explained(decoded, !marks.is_empty()), told_bytes(decoded));
     add(explained / 4, format!("{}% of the bytes explained", explained / 10));
     let fit = fit(structure, decoded);
     let problems = decoded.tree.problems().count();
@@ -77,7 +77,8 @@ fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
     };
     add(fit / 3, told);
     let unmarked = marks.is_empty() && (fit < LEAST_FIT || explained < LEAST_EXPLAINED);
-    let unfounded = proven == 0 && (unmarked || explained < LEAST_MARKED);
+    let contradicted = decoded.tree.nodes.iter().any(|n| is_mark_field(n) && n.problem.is_some());
+    let unfounded = proven == 0 && (unmarked || contradicted || explained < LEAST_MARKED);
     Evidence { score: if unfounded { 0 } else { score }, reasons }
 }
 
@@ -116,15 +117,26 @@ fn is_proven(node: &Node) -> bool {
     matches!(&node.value, Value::Says(text) if text.starts_with("verified"))
 }
 
-fn is_mark(node: &Node) -> bool {
-    let marks = ["magic", "block_type"];
-    node.problem.is_none() && node.length() > 0 && node.spec.is_some_and(|spec| marks.contains(&spec.name))
+/// A constant that says what the bytes are.
+fn is_mark_field(node: &Node) -> bool {
+    node.spec.is_some_and(|spec| ["magic", "block_type"].contains(&spec.name))
 }
 
-/// Bytes that a field with a value claims: those of raw bytes and gaps count only if they are zero.
-fn explained(decoded: &Decoded<'_>) -> usize {
-    let root = decoded.tree.nodes.first().map_or(0, Node::length);
-    let unread = decoded.tree.nodes.iter().filter(|n| matches!(n.value, Value::Bytes));
+fn is_mark(node: &Node) -> bool {
+    is_mark_field(node) && node.problem.is_none() && node.length() > 0
+}
+
+/// Bytes that say something: all but the zeros at the end.
+fn told_bytes(decoded: &Decoded<'_>) -> usize {
+    let last = decoded.bytes.iter().rposition(|b| *b != 0);
+    last.map_or(0, |last| last.saturating_add(1))
+}
+
+/// Bytes that fields claim. Raw bytes count where a magic vouches for the structure, or if they are
+/// zero.
+fn explained(decoded: &Decoded<'_>, vouched: bool) -> usize {
+    let root = decoded.tree.nodes.first().map_or(0, Node::length).min(told_bytes(decoded));
+    let unread = decoded.tree.nodes.iter().filter(|n| !vouched && matches!(n.value, Value::Bytes));
     let raw = unread.map(|n| decoded.content(n.at, n.end)).filter(|b| b.iter().any(|b| *b != 0));
     root.saturating_sub(raw.map(<[u8]>::len).fold(0, usize::saturating_add))
 }
