@@ -76,11 +76,15 @@ fn evidence(structure: &Structure, decoded: &Decoded<'_>) -> Evidence {
         format!("{problems} problem{}", plural(problems))
     };
     add(fit / 3, told);
-    let unmarked = marks.is_empty() && (fit < LEAST_FIT || explained < LEAST_EXPLAINED);
+    let needs_mark = NEVER_WITHOUT_MARK.contains(&structure.name);
+    let unmarked = marks.is_empty() && (needs_mark || fit < LEAST_FIT || explained < LEAST_EXPLAINED);
     let contradicted = decoded.tree.nodes.iter().any(|n| is_mark_field(n) && n.problem.is_some());
     let unfounded = proven == 0 && (unmarked || contradicted || explained < LEAST_MARKED);
     Evidence { score: if unfounded { 0 } else { score }, reasons }
 }
+
+/// A block of a ZAP without one is a piece of a pointer table: any numbers.
+const NEVER_WITHOUT_MARK: [&str; 4] = ["zap", "microzap", "zap-header", "zap-leaf"];
 
 /// Permille by which the bytes must fit better than noise, where no magic speaks for them.
 const LEAST_FIT: u32 = 700;

@@ -61,6 +61,11 @@ impl Source {
 
     fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {
         let failure = |e: zfsp::error::Error| Failure(Exit::Nothing, e.to_string());
+        if structure == "blkptr" && path.to_string_lossy().contains(':') && !path.exists() {
+            let why =
+                format!("{}: no file, and not the sixteen hex words of a block pointer", path.display());
+            return Err(Failure(Exit::Usage, why));
+        }
         let device = Device::open(path).map_err(failure)?;
         let name = name_of(path);
         if device.len() <= LARGEST_DUMP {
