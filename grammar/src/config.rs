@@ -96,8 +96,12 @@ fn power(shift: i64) -> String {
 /// What the key `name` means, if it is one of the format.
 #[must_use]
 pub fn about(name: &[u8]) -> Option<&'static str> {
+    remark(name).copied()
+}
+
+pub(crate) fn remark(name: &[u8]) -> Option<&'static &'static str> {
     let name = core::str::from_utf8(name).ok()?;
-    KEYS.iter().find(|(key, _)| *key == name).map(|(_, about)| *about)
+    KEYS.iter().find(|(key, _)| *key == name).map(|(_, about)| about)
 }
 
 /// Every key of the format and its meaning.

@@ -100,8 +100,10 @@ impl SaName {
     /// What it means.
     #[must_use]
     pub fn about(self) -> Option<&'static str> {
-        let known = Self::NAMES.iter().find(|known| known.value == u64::from(self.0));
-        known.map(|known| known.about.trim_ascii())
+        self.remark().map(|about| about.trim_ascii())
+    }
+    pub(crate) fn remark(self) -> Option<&'static &'static str> {
+        Self::NAMES.iter().find(|known| known.value == u64::from(self.0)).map(|known| &known.about)
     }
 }
 

@@ -518,8 +518,8 @@ impl<'a> XdrPair<'a> {
     fn title(&self) -> Option<Box<str>> {
         Some(self.name.to_string().into())
     }
-    fn remark(&self) -> Option<&'static str> {
-        config::about(self.name.0)
+    fn remark(&self) -> Option<&'static &'static str> {
+        config::remark(self.name.0)
     }
 }
 
@@ -534,8 +534,8 @@ impl<'a> NativePair<'a> {
     fn title(&self) -> Option<Box<str>> {
         Some(self.name.to_string().into())
     }
-    fn remark(&self) -> Option<&'static str> {
-        config::about(self.name.0)
+    fn remark(&self) -> Option<&'static &'static str> {
+        config::remark(self.name.0)
     }
 }
 

@@ -162,8 +162,8 @@ impl Describe for Attribute<'_> {
             None => alloc::format!("attribute {}", self.number).into(),
         })
     }
-    fn remark(&self) -> Option<&'static str> {
-        self.name.about()
+    fn remark(&self) -> Option<&'static &'static str> {
+        self.name.remark()
     }
     fn judge(&self) -> Option<Problem> {
         self.value.as_ref().and_then(SaValue::judge)

@@ -38,7 +38,7 @@ pub trait Describe {
         None
     }
     /// What it means, where its declaration cannot know.
-    fn remark(&self) -> Option<&'static str> {
+    fn remark(&self) -> Option<&'static &'static str> {
         None
     }
 }
@@ -322,7 +322,7 @@ impl<T: Describe> Describe for Box<T> {
     fn title(&self) -> Option<Box<str>> {
         T::title(self)
     }
-    fn remark(&self) -> Option<&'static str> {
+    fn remark(&self) -> Option<&'static &'static str> {
         T::remark(self)
     }
 }
@@ -340,7 +340,7 @@ impl<T: Describe> Describe for Option<T> {
     fn title(&self) -> Option<Box<str>> {
         self.as_ref().and_then(T::title)
     }
-    fn remark(&self) -> Option<&'static str> {
+    fn remark(&self) -> Option<&'static &'static str> {
         self.as_ref().and_then(T::remark)
     }
 }

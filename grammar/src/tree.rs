@@ -173,8 +173,9 @@ pub struct Node {
     pub title: Option<Box<str>>,
     /// The title is its own: its parts say nothing that the title and the value do not.
     pub own_title: bool,
-    /// What it means.
-    pub about: &'static str,
+    /// What it means, where its declaration cannot know.
+    // a thin pointer: trees have a node for every few bytes
+    pub remark: Option<&'static &'static str>,
     /// Its number, where it is an item of a list.
     pub index: Option<u32>,
     /// How many nodes it lies in.
@@ -199,6 +200,11 @@ impl Node {
             (None, None, Some(n)) => Cow::Owned(format!("[{n}]")),
             (None, None, None) => Cow::Borrowed(""),
         }
+    }
+    /// What it means: in its place, or by its declaration.
+    #[must_use]
+    pub fn about(&self) -> &'static str {
+        self.remark.copied().or(self.spec.map(|spec| spec.about)).unwrap_or_default().trim_ascii()
     }
     /// Bytes it takes.
     #[must_use]
@@ -294,7 +300,7 @@ impl Trace {
             spec,
             title,
             own_title: false,
-            about: spec.map_or("", |spec| spec.about.trim_ascii()),
+            remark: None,
             index,
             depth,
             at: i.at(),
@@ -319,7 +325,7 @@ impl Trace {
                         node.title = Some(title);
                         node.own_title = true;
                     }
-                    node.about = value.remark().unwrap_or(node.about);
+                    node.remark = value.remark();
                     node.problem = value.judge().map(Box::new);
                 }
                 // no other reading is possible: keep what was seen
@@ -343,7 +349,7 @@ impl Trace {
             spec: None,
             title: Some(name.into()),
             own_title: false,
-            about: "",
+            remark: None,
             index: None,
             depth: self.depth.get(),
             at,

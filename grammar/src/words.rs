@@ -94,7 +94,7 @@ macro_rules! record {
             $( fn title(&self) -> Option<alloc::boxed::Box<str>> {
                 $title(self)
             } )?
-            $( fn remark(&self) -> Option<&'static str> {
+            $( fn remark(&self) -> Option<&'static &'static str> {
                 $remark(self)
             } )?
             $( fn judge(&self) -> Option<$crate::tree::Problem> {
@@ -366,7 +366,7 @@ macro_rules! one_of {
             fn title(&self) -> Option<alloc::boxed::Box<str>> {
                 match self { $( Self::$Variant(it) => $crate::spec::Describe::title(it) ),* }
             }
-            fn remark(&self) -> Option<&'static str> {
+            fn remark(&self) -> Option<&'static &'static str> {
                 match self { $( Self::$Variant(it) => $crate::spec::Describe::remark(it) ),* }
             }
         }

@@ -77,14 +77,8 @@ fn costs(structure: &Structure, bytes: &[u8], order: Order) -> [usize; 2] {
     [unwatched, watched]
 }
 
-/// Structures that need more, and why.
-const DENSER: &[(&str, usize)] = &[
-    ("posix-acl", 80), // eight bytes are an entry of three fields: four nodes, a summary, a problem
-];
-
 fn too_much(structure: &Structure, bytes: &[u8], order: Order) -> Option<String> {
-    let factor = DENSER.iter().find(|(name, _)| *name == structure.name).map_or(FACTOR, |(_, more)| *more);
-    let allowed = bytes.len().saturating_mul(factor).saturating_add(CONSTANT);
+    let allowed = bytes.len().saturating_mul(FACTOR).saturating_add(CONSTANT);
     let costs = costs(structure, bytes, order);
     costs.iter().any(|cost| *cost > allowed).then(|| {
         let factors = costs.map(|cost| cost / bytes.len().max(1));

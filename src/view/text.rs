@@ -142,7 +142,7 @@ impl Page<'_> {
     fn says(&self, index: usize, node: &Node) -> String {
         let value = shown_value(index, node, self.decoded);
         let meaning = node.value.meaning();
-        let about = if value.len() < LONG_VALUE { node.about } else { "" };
+        let about = if value.len() < LONG_VALUE { node.about() } else { "" };
         said(value, meaning.as_deref(), about, node.problem.as_deref())
     }
 

@@ -106,7 +106,7 @@ impl<'p> Data<'p> {
         let (kind, x, y) = form(&node.value);
         let row = self.push(Row {
             name: &node.name(),
-            about: node.about,
+            about: node.about(),
             kind,
             x,
             y,
