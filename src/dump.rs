@@ -38,6 +38,8 @@ pub enum Form {
 /// Text is looked at up to this size, and repeated rows may come to as much: a dump takes three to
 /// five characters a byte.
 const LARGEST_TEXT: usize = 128 << 20;
+/// Bytes that `*` rows may stand for: as many as the largest block has. Forty characters could ask for more.
+const MOST_REPEATED: usize = 16 << 20;
 
 /// zdb says a few things before the first row.
 const ZDB_HEADING: usize = 16;
@@ -121,6 +123,7 @@ type Row = Result<(usize, Vec<u8>), String>;
 fn rows<'t>(lines: impl Iterator<Item = (usize, &'t str)>, row: fn(&str) -> Row) -> Result<Rows> {
     let mut all: Option<Rows> = None;
     let (mut star, mut last): (Option<usize>, Vec<u8>) = (None, Vec::new());
+    let mut room = MOST_REPEATED;
     for (number, line) in lines {
         if line == "*" && !last.is_empty() {
             star = Some(number);
@@ -132,9 +135,9 @@ fn rows<'t>(lines: impl Iterator<Item = (usize, &'t str)>, row: fn(&str) -> Row)
         let skipped = at.checked_sub(next).filter(|skipped| *skipped == 0 || star.is_some());
         let skipped = skipped
             .ok_or_else(|| wrong(number, &format!("position {at:#x} where {next:#x} should follow")))?;
-        if skipped > LARGEST_TEXT.saturating_sub(all.bytes.len()) {
-            return Err(wrong(number, "more than 128 MiB: convert it to bytes first"));
-        }
+        room = room
+            .checked_sub(skipped)
+            .ok_or_else(|| wrong(number, "* stands for more than 16 MiB: convert it to bytes first"))?;
         all.bytes.extend(last.iter().copied().cycle().take(skipped));
         all.bytes.extend_from_slice(&bytes);
         (star, last) = (None, bytes);
@@ -332,7 +335,7 @@ mod tests {
             ),
             (
                 format!("{first}*\nffffffff: 41\n"),
-                "line 3 of the dump: more than 128 MiB: convert it to bytes first",
+                "line 3 of the dump: * stands for more than 16 MiB: convert it to bytes first",
             ),
             ("00000000  41 42  |AB|\n00000002  413\n".into(), "line 2 of the dump: '413' is no byte"),
             (format!("\n{zdb}000010:  41\n"), "line 3 of the dump: no two words of 16 digits"),
@@ -340,6 +343,13 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()).unwrap_err().to_string(), says);
         }
+    }
+
+    /// Found by fuzzing: few characters that ask for 128 MiB.
+    #[test]
+    fn stars_stand_for_no_more_than_a_block() {
+        let text = b"00000200001:  1610 02  \n*  \n800000000:  02 \n";
+        assert!(read(text).is_err());
     }
 
     proptest! {

@@ -68,6 +68,8 @@ impl Source {
         }
         let device = Device::open(path).map_err(failure)?;
         let name = name_of(path);
+        let most = if args.decompress.is_some() { LARGEST_BLOCK } else { extent::most(structure) };
+        let most = most.saturating_mul(args.count.max(1));
         if device.len() <= LARGEST_DUMP {
             let whole =
                 device.read(0, usize::try_from(device.len()).unwrap_or(usize::MAX)).map_err(failure)?;
@@ -75,11 +77,9 @@ impl Source {
                 .map_err(|e| failure(e.at(Place { device: Some(name.as_str().into()), offset: None })))?;
             if dump.form != dump::Form::Raw {
                 let source = Self { name, at: dump.at, bytes: dump.bytes.into_owned(), device: None };
-                return source.cut(args, None);
+                return source.cut(args, Some(most));
             }
         }
-        let most = if args.decompress.is_some() { LARGEST_BLOCK } else { extent::most(structure) };
-        let most = most.saturating_mul(args.count.max(1));
         let length = args.length.map_or(most, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let bytes = device.read(args.at, length).map_err(failure)?;
         let at = usize::try_from(args.base.unwrap_or(0).saturating_add(args.at)).unwrap_or(usize::MAX);
