@@ -54,6 +54,22 @@ impl Error {
         Self::Unsupported { place: Place::default(), what: what.into() }
     }
 
+    /// A device that is needed is not there.
+    #[must_use]
+    pub fn missing(device: &Arc<str>) -> Self {
+        let source = io::Error::new(io::ErrorKind::NotFound, "device missing");
+        Self::Io { place: Place { device: Some(device.clone()), offset: None }, source }
+    }
+
+    /// What happened, without where.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::Corrupt { what, .. } | Self::Unsupported { what, .. } => what.clone(),
+        }
+    }
+
     /// The same error with the parts of its place filled in that were not known further down.
     #[must_use]
     pub fn at(mut self, outer: Place) -> Self {

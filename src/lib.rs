@@ -6,4 +6,5 @@ pub mod decode;
 pub mod device;
 pub mod dump;
 pub mod error;
+pub mod vdev;
 pub mod view;

@@ -1,0 +1,41 @@
+//! Vdevs: from an offset on a top-level vdev to bytes on devices, and all other ways to get them.
+//!
+//! Every way is asked until one gives the bytes that the checksum proves; what failed or lied on the
+//! way is named. Handbook: `docs/format/20-vdevs-raidz.md`, `docs/format/21-draid.md`.
+
+mod side;
+
+pub use side::{Fault, FaultKind, Leaf, Side};
+
+/// Whether bytes are the block that is looked for: its checksum decides. A block without a checksum takes what comes.
+pub type Judge<'j> = dyn Fn(&[u8]) -> bool + Sync + 'j;
+
+/// What is to be read of a top-level vdev.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes from the start of its allocatable area, as a DVA says it.
+    pub offset: u64,
+    /// Bytes of the block as it is stored, without parity: at most 16 MiB.
+    pub size: usize,
+    /// Transaction group in which it was written (its physical birth): tells the width of an expanded RAID-Z, and
+    /// which devices missed it.
+    pub birth: u64,
+}
+
+/// The devices below a striped vdev.
+pub(crate) trait Children: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Every way to the bytes at `offset` of child `n`, best first: one for a device, more for a spare in use or a
+    /// replacement that is under way. A missing device is a side all the same.
+    fn sides(&self, n: usize, offset: u64, area: Area) -> Vec<Side>;
+}
+
+/// Which part of a device an offset counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// The allocatable area, from 4 MiB on.
+    Data,
+    /// The boot area, from 512 KiB on, in which a RAID-Z expansion keeps its first rows.
+    Scratch,
+}
