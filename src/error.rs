@@ -61,12 +61,32 @@ impl Error {
         Self::Io { place: Place { device: Some(device.clone()), offset: None }, source }
     }
 
+    /// There is no such pool, or no such state of it, on the devices that were given.
+    #[must_use]
+    pub fn missing_pool(what: String) -> Self {
+        Self::Io { place: Place::default(), source: io::Error::new(io::ErrorKind::NotFound, what) }
+    }
+
     /// What happened, without where.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
             Self::Io { source, .. } => source.to_string(),
             Self::Corrupt { what, .. } | Self::Unsupported { what, .. } => what.clone(),
+        }
+    }
+
+    /// The same error with the name of what it happened to in front of the reason.
+    #[must_use]
+    pub fn within(self, outer: &dyn fmt::Display) -> Self {
+        match self {
+            Self::Io { place, source } => {
+                Self::Io { place, source: io::Error::new(source.kind(), format!("{outer}: {source}")) }
+            }
+            Self::Corrupt { place, what } => Self::Corrupt { place, what: format!("{outer}: {what}") },
+            Self::Unsupported { place, what } => {
+                Self::Unsupported { place, what: format!("{outer}: {what}") }
+            }
         }
     }
 

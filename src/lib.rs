@@ -1,10 +1,16 @@
 //! zfsp reads ZFS without ZFS.
 
+pub mod block;
+mod cache;
 pub mod checksum;
 pub mod compress;
 pub mod decode;
 pub mod device;
 pub mod dump;
 pub mod error;
+pub mod object;
+pub mod objset;
+pub mod pool;
 pub mod vdev;
 pub mod view;
+pub mod zap;

@@ -34,7 +34,7 @@ use nom::Parser;
 
 use crate::algorithms::{Checksum, Compression};
 use crate::catalogue::{Structure, structure};
-use crate::input::{Input, Parse, Parsed, ahead, filling};
+use crate::input::{Input, Order, Parse, Parsed, ahead, filling};
 use crate::object_type::ObjectType;
 use crate::quantity::{Cksum, Hash, Reserved, Sectors, Txg, Words, Zero};
 use crate::spec::FromBits;
@@ -550,18 +550,80 @@ impl Pointer {
     pub fn is_hole(&self) -> bool {
         matches!(self, Pointer::Hole(_))
     }
-}
-
-impl Pointer {
+    /// The plain reading of a block that lies on vdevs; `None` for holes and embedded blocks.
+    #[must_use]
+    pub fn stored(&self) -> Option<Blkptr> {
+        match self {
+            Pointer::Hole(_) | Pointer::Embedded(_) => None,
+            Pointer::Block(b) => Some(*b),
+            Pointer::Encrypted(b) => Some(b.plain()),
+            Pointer::Authenticated(b) => Some(b.plain()),
+        }
+    }
+    /// What was common to all readings: type, level, byte order.
+    fn prop(&self) -> Prop {
+        match self {
+            Pointer::Hole(b) | Pointer::Block(b) => b.prop,
+            Pointer::Embedded(b) => Prop(b.prop.0),
+            Pointer::Encrypted(b) => b.prop,
+            Pointer::Authenticated(b) => b.prop,
+        }
+    }
+    /// Type of the object that the block belongs to.
+    #[must_use]
+    pub fn r#type(&self) -> ObjectType {
+        self.prop().r#type()
+    }
+    /// 0 for data, n for an indirect block of that level.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.prop().level()
+    }
+    /// How the block is compressed.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.prop().compression()
+    }
+    /// Byte order of the block; holes have none.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        if self.prop().little_endian() { Order::Little } else { Order::Big }
+    }
+    /// Bytes that the block is to its readers; of a hole that was never written: 0.
+    #[must_use]
+    pub fn lsize(&self) -> u64 {
+        match self {
+            Pointer::Hole(b) if b.prop.0 == 0 => 0,
+            Pointer::Embedded(b) => u64::from(b.prop.lsize()),
+            _ => self.prop().lsize().bytes(),
+        }
+    }
     /// Bytes that are stored: of a hole none, of an embedded block those in the pointer.
     #[must_use]
     pub fn psize(&self) -> u64 {
         match self {
             Pointer::Hole(_) => 0,
-            Pointer::Block(b) => b.prop.psize().bytes(),
             Pointer::Embedded(b) => u64::from(b.prop.psize()),
-            Pointer::Encrypted(b) => b.prop.psize().bytes(),
-            Pointer::Authenticated(b) => b.prop.psize().bytes(),
+            _ => self.prop().psize().bytes(),
+        }
+    }
+    /// When this version of the data came into being.
+    #[must_use]
+    pub fn logical_birth(&self) -> Txg {
+        match self {
+            Pointer::Hole(b) | Pointer::Block(b) => b.logical_birth,
+            Pointer::Embedded(b) => b.logical_birth,
+            Pointer::Encrypted(b) => b.logical_birth,
+            Pointer::Authenticated(b) => b.logical_birth,
+        }
+    }
+    /// When the space was allocated, as snapshots and deadlists count it: the logical birth, but for blocks that
+    /// were rewritten in place the physical one.
+    #[must_use]
+    pub fn allocation_birth(&self) -> Txg {
+        match self.stored() {
+            Some(b) if b.prop2.rewritten() => b.written(),
+            _ => self.logical_birth(),
         }
     }
 }

@@ -18,10 +18,10 @@ use file::Seekable;
 use sparse::Sparse;
 
 /// A run of bytes with a name, read at any offset, from any thread, in any order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Device {
     name: Arc<str>,
-    source: Source,
+    source: Arc<Source>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Device {
         }
         let name: Arc<str> = path.to_string_lossy().into();
         match open_source(path) {
-            Ok(source) => Ok(Self { name, source }),
+            Ok(source) => Ok(Self { name, source: Arc::new(source) }),
             Err(error) => Err(error.at(Place { device: Some(name), offset: None })),
         }
     }
@@ -57,7 +57,7 @@ impl Device {
     pub fn from_reader(name: &str, reader: impl Read) -> Result<Self> {
         let name: Arc<str> = name.into();
         match hold(reader) {
-            Ok(source) => Ok(Self { name, source }),
+            Ok(source) => Ok(Self { name, source: Arc::new(source) }),
             Err(error) => Err(error.at(Place { device: Some(name), offset: None })),
         }
     }
@@ -77,7 +77,7 @@ impl Device {
     /// Size in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
-        match &self.source {
+        match &*self.source {
             Source::File(file) => file.len(),
             Source::Memory(sparse) => sparse.len(),
         }
@@ -108,7 +108,7 @@ impl Device {
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let wanted = u64::try_from(buf.len()).unwrap_or(u64::MAX);
         self.inside(offset, wanted)?;
-        match &self.source {
+        match &*self.source {
             Source::File(file) => file.read_at(offset, buf),
             Source::Memory(sparse) => sparse.read_at(offset, buf),
         }

@@ -3,9 +3,14 @@
 //! Every way is asked until one gives the bytes that the checksum proves; what failed or lied on the
 //! way is named. Handbook: `docs/format/20-vdevs-raidz.md`, `docs/format/21-draid.md`.
 
+pub mod config;
+mod indirect;
 mod side;
+mod tree;
 
+pub use indirect::Piece;
 pub use side::{Fault, FaultKind, Leaf, Side};
+pub use tree::{Missed, Parts, Top, Vdevs};
 
 /// Whether bytes are the block that is looked for: its checksum decides. A block without a checksum takes what comes.
 pub type Judge<'j> = dyn Fn(&[u8]) -> bool + Sync + 'j;

@@ -1,0 +1,69 @@
+//! Blocks that are asked for again and again: indirect blocks, dnodes, tables. Bounded in bytes.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache as QuickCache;
+use zfsp_grammar::blkptr::{Blkptr, Pointer};
+
+use crate::block::{Block, Lost};
+
+/// Bytes that are kept.
+const ROOM: u64 = 64 << 20;
+/// Blocks that are kept, about: metadata is 4 KiB to 128 KiB large.
+const BLOCKS: usize = 4096;
+
+/// A bounded cache of blocks by what their pointers say.
+pub struct Cache(QuickCache<Key, Arc<Block>, Bytes>);
+
+/// What tells blocks apart: place, birth, sizes and checksum. A pointer that names the same bytes is the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    dva: [u64; 2],
+    prop: u64,
+    birth: u64,
+    cksum: [u64; 4],
+}
+
+impl Key {
+    fn of(b: &Blkptr) -> Self {
+        let [dva, ..] = b.dva;
+        Self { dva: [dva.extent.0, dva.place.0], prop: b.prop.0, birth: b.written().0, cksum: b.cksum.0 }
+    }
+}
+
+/// Counts the bytes of blocks.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, Arc<Block>> for Bytes {
+    fn weight(&self, _: &Key, block: &Arc<Block>) -> u64 {
+        u64::try_from(block.bytes.len()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl Cache {
+    /// The block of `pointer`: kept from before, or from `read`, and kept then. What is lost is not kept.
+    pub(crate) fn get_or(
+        &self,
+        pointer: &Pointer,
+        read: impl FnOnce() -> Result<Block, Lost>,
+    ) -> Result<Arc<Block>, Lost> {
+        match pointer.stored() {
+            Some(b) => self.0.get_or_insert_with(&Key::of(&b), || read().map(Arc::new)),
+            None => read().map(Arc::new),
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self(QuickCache::with_weighter(BLOCKS, ROOM, Bytes))
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cache of {} blocks", self.0.len())
+    }
+}

@@ -1,0 +1,117 @@
+//! Pools: devices -> labels -> configuration -> uberblock -> MOS.
+//!
+//! A pool opens with whatever devices there are, as long as one label can be read and one uberblock leads to a MOS.
+//! Nothing is imported, nothing is written. Handbook: `docs/format/24-reader-recipes.md`, 24.1 and 24.2.
+
+mod assembly;
+mod gather;
+mod member;
+mod open;
+
+use std::sync::Arc;
+
+use zfsp_grammar::uberblock::Uberblock;
+
+use crate::block::Store;
+use crate::error::{Error, Result};
+use crate::object::Object;
+use crate::objset::ObjectSet;
+use crate::vdev::config::VdevConfig;
+use crate::zap::Zap;
+
+pub use gather::{Devices, Gathering};
+pub use member::{LabelConfig, LabelCopy, Member, RingSlot, SlotContent};
+pub use open::Options;
+
+/// A pool that is open for reading.
+#[derive(Debug)]
+pub struct Pool {
+    /// Identity.
+    pub guid: u64,
+    /// What the newest label calls it.
+    pub name: String,
+    /// Its devices, as far as they were given.
+    pub members: Vec<Member>,
+    /// What its blocks are read with.
+    pub store: Arc<Store>,
+    /// The uberblock that is looked at.
+    pub uberblock: Uberblock,
+    /// The newest uberblock that there is.
+    pub newest: Uberblock,
+    /// The meta object set.
+    pub mos: ObjectSet,
+    /// All vdevs: as the MOS describes them, or as far as the labels do.
+    pub config: VdevConfig,
+    /// What is wrong with the pool as a whole, or stands in the way.
+    pub troubles: Vec<Trouble>,
+}
+
+/// What is wrong with a pool as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A device is not there.
+    DeviceMissing(String),
+    /// The newest uberblock does not lead to a readable pool; an older one was taken.
+    Rewound(String),
+    /// Something that every pool has could not be read.
+    Unreadable(String),
+    /// A feature that is not known.
+    Feature(String),
+    /// The devices are not those that the uberblock counts.
+    GuidSum,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DeviceMissing(what) => write!(f, "missing: {what}"),
+            Self::Rewound(what) | Self::Unreadable(what) => f.write_str(what),
+            Self::Feature(guid) => {
+                write!(f, "unknown feature {guid} is in use: some things may not be readable")
+            }
+            Self::GuidSum => {
+                f.write_str("the vdevs are not all that the uberblock counts: their guids have another sum")
+            }
+        }
+    }
+}
+
+impl Pool {
+    /// The object set of the dataset that is object `id` of the MOS; of 0 the MOS itself.
+    ///
+    /// # Errors
+    /// If `id` is no dataset, or its object set cannot be had.
+    pub fn objset(&self, id: u64) -> Result<ObjectSet> {
+        if id == 0 {
+            return Ok(self.mos.clone());
+        }
+        let object = self.mos.object(id)?;
+        let dnode = object.dnode();
+        match dnode.map(|dnode| dnode.bonus) {
+            Some(zfsp_grammar::bonus::Bonus::DslDataset(dataset)) => {
+                Ok(ObjectSet::open(&self.store, id, dataset.bp)?)
+            }
+            _ => Err(Error::corrupt(format!("MOS object {id} is no dataset"))),
+        }
+    }
+
+    /// The pool directory: MOS object 1.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn directory(&self) -> Result<Object> {
+        Ok(self.mos.object(POOL_DIRECTORY)?)
+    }
+
+    /// The number that the pool directory has for `key`.
+    ///
+    /// # Errors
+    /// If the directory cannot be read there.
+    pub fn directory_number(&self, key: &str) -> Result<Option<u64>> {
+        let directory = self.directory()?;
+        Ok(Zap::of(&directory)?.number(key)?)
+    }
+}
+
+/// The one object of the MOS whose number is fixed.
+const POOL_DIRECTORY: u64 = 1;

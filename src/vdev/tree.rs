@@ -1,0 +1,271 @@
+//! The vdevs of a pool with their devices, and how a read goes down through them.
+//!
+//! Handbook: `docs/format/20-vdevs-raidz.md`, 20.3.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use zfsp_grammar::indirect_mapping::MappingEntry;
+use zfsp_grammar::label::DATA_AT;
+
+use super::config::{VdevConfig, VdevKind};
+use super::side::{Fault, FaultKind, Leaf, Side};
+use super::{Area, Extent, Judge};
+
+/// Where the scratch area of a RAID-Z expansion starts on a device: the boot region.
+const SCRATCH_AT: u64 = 512 << 10;
+/// Spares of spares: more than a dRAID can have.
+const MOST_REDIRECTIONS: usize = 256;
+
+/// The top-level vdevs of a pool, by the number that DVAs call them.
+#[derive(Debug, Default)]
+pub struct Vdevs {
+    tops: Vec<Top>,
+}
+
+/// A top-level vdev.
+#[derive(Debug)]
+pub struct Top {
+    /// What the configuration says.
+    pub config: VdevConfig,
+    way: Way,
+}
+
+/// How a top-level vdev serves a read.
+#[derive(Debug)]
+enum Way {
+    /// Every side holds all.
+    Plain(Node),
+    /// Elsewhere.
+    Indirect(Vec<MappingEntry>),
+    /// Not at all, and why.
+    None(String),
+}
+
+/// A vdev whose every leaf holds the same bytes.
+#[derive(Debug)]
+enum Node {
+    Leaf { leaf: Arc<Leaf>, missed: Missed },
+    AnyOf(Vec<Node>),
+    DistributedSpare,
+}
+
+/// Transaction groups whose writes a device may lack.
+#[derive(Clone, Debug, Default)]
+pub struct Missed {
+    /// As its dirty time log says, sorted.
+    pub txgs: Vec<Range<u64>>,
+    /// All that is older may be missing: a resilver was not finished.
+    pub is_resilvering: bool,
+}
+
+impl Missed {
+    fn contains(&self, txg: u64) -> bool {
+        self.is_resilvering || self.txgs.iter().any(|range| range.contains(&txg))
+    }
+}
+
+/// What the tree is built of besides its configuration.
+pub trait Parts {
+    /// The device of that leaf; several if there are copies of it, one without bytes if it is missing.
+    fn leaves(&self, config: &VdevConfig) -> Vec<Arc<Leaf>>;
+    /// What that leaf may lack.
+    fn missed(&self, config: &VdevConfig) -> Missed;
+    /// The mapping of a removed vdev; `None` if it was not read.
+    fn mapping(&self, config: &VdevConfig) -> Option<Vec<MappingEntry>>;
+}
+
+impl Vdevs {
+    /// The tree of these top-level vdevs.
+    #[must_use]
+    pub fn new(tops: &BTreeMap<u32, VdevConfig>, parts: &dyn Parts) -> Self {
+        let count = tops.keys().next_back().map_or(0, |last| last.saturating_add(1));
+        let top = |id| match tops.get(&id) {
+            Some(config) => Top::new(config.clone(), parts),
+            None => Top {
+                config: VdevConfig { id: id.into(), ..VdevConfig::default() },
+                way: Way::None("missing".into()),
+            },
+        };
+        Self { tops: (0..count).map(top).collect() }
+    }
+    /// All of them.
+    pub fn tops(&self) -> impl Iterator<Item = &Top> {
+        self.tops.iter()
+    }
+    /// Vdev `id`, if there is a place for it.
+    #[must_use]
+    pub fn top(&self, id: u32) -> Option<&Top> {
+        self.tops.get(usize::try_from(id).ok()?)
+    }
+    /// Every way to a byte of a vdev whose leaves all hold the same, best first. None for striped vdevs.
+    pub(super) fn sides(&self, id: u32, offset: u64, birth: u64) -> Vec<Side> {
+        match self.top(id).map(|top| &top.way) {
+            Some(Way::Plain(node)) => node.sides(offset, Area::Data, birth),
+            _ => Vec::new(),
+        }
+    }
+    /// The bytes of a block that `judge` takes. What failed or lied on the way is added to `faults`.
+    pub fn read(
+        &self,
+        id: u32,
+        extent: &Extent,
+        judge: &Judge<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Vec<u8>> {
+        if self.mapping(id).is_none() {
+            return self.read_concrete(id, extent, judge, faults);
+        }
+        // the mapping counts whole sectors
+        let sector = self.top(id)?.sector();
+        let size = extent.size.checked_next_multiple_of(sector)?;
+        match self.pieces(id, extent.offset, size) {
+            Ok(pieces) => self.read_pieces(extent, &pieces, judge, faults),
+            Err(why) => {
+                faults.push(fault(id, extent, why));
+                None
+            }
+        }
+    }
+    /// The same for a vdev that was not removed.
+    pub(super) fn read_concrete(
+        &self,
+        id: u32,
+        extent: &Extent,
+        judge: &Judge<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Vec<u8>> {
+        match self.top(id).map(|top| &top.way) {
+            Some(Way::Plain(node)) => {
+                any(&node.sides(extent.offset, Area::Data, extent.birth), extent, judge, faults)
+            }
+            Some(Way::Indirect(_)) => None,
+            Some(Way::None(why)) => {
+                faults.push(fault(id, extent, why.clone()));
+                None
+            }
+            None => {
+                faults.push(fault(id, extent, "no such vdev".into()));
+                None
+            }
+        }
+    }
+}
+
+/// A vdev as a whole does not give an extent.
+fn fault(id: u32, extent: &Extent, why: String) -> Fault {
+    let len = u64::try_from(extent.size).unwrap_or(u64::MAX);
+    Fault { leaf: format!("vdev {id}").into(), at: extent.offset, len, kind: FaultKind::Unreadable(why) }
+}
+
+/// The first side whose bytes are right.
+fn any(sides: &[Side], extent: &Extent, judge: &Judge<'_>, faults: &mut Vec<Fault>) -> Option<Vec<u8>> {
+    let len = u64::try_from(extent.size).unwrap_or(u64::MAX);
+    let mut bytes = vec![0; extent.size];
+    // what is missing is known without asking: the block has that much less to fall back on
+    let absent = sides.iter().filter(|side| !side.is_present());
+    faults.extend(absent.map(|side| Fault::new(side, len, FaultKind::Missing)));
+    for side in sides.iter().filter(|side| side.is_present()) {
+        match side.read_into(&mut bytes) {
+            Ok(()) if judge(&bytes) => return Some(bytes),
+            Ok(()) => faults.push(Fault::new(side, len, FaultKind::Wrong)),
+            Err(error) => faults.push(Fault::unreadable(side, len, &error)),
+        }
+    }
+    None
+}
+
+impl Top {
+    fn new(config: VdevConfig, parts: &dyn Parts) -> Self {
+        let way = match config.kind {
+            VdevKind::Disk | VdevKind::File | VdevKind::Mirror | VdevKind::Replacing | VdevKind::Spare => {
+                Way::Plain(Node::new(&config, parts))
+            }
+            VdevKind::Indirect => match parts.mapping(&config) {
+                Some(mapping) => Way::Indirect(mapping),
+                None => Way::None("its mapping could not be read".into()),
+            },
+            VdevKind::Hole => Way::None("a hole: nothing was ever to point here".into()),
+            VdevKind::Missing => Way::None("missing".into()),
+            ref other => Way::None(format!("unsupported vdev type {other}")),
+        };
+        Self { config, way }
+    }
+    /// Bytes of its smallest allocation.
+    #[must_use]
+    pub fn sector(&self) -> usize {
+        let shift = self
+            .config
+            .ashift
+            .and_then(|shift| u32::try_from(shift).ok())
+            .filter(|shift| (9..=16).contains(shift));
+        1usize.checked_shl(shift.unwrap_or(9)).unwrap_or(512)
+    }
+    /// Bytes of data that it allocates at least: of a dRAID a whole stripe.
+    #[must_use]
+    pub fn smallest_allocation(&self) -> usize {
+        let columns = self.config.draid.and_then(|draid| usize::try_from(draid.ndata).ok()).unwrap_or(1);
+        self.sector().saturating_mul(columns)
+    }
+    /// Where its data went, if it was removed.
+    #[must_use]
+    pub fn mapping(&self) -> Option<&[MappingEntry]> {
+        match &self.way {
+            Way::Indirect(mapping) => Some(mapping),
+            _ => None,
+        }
+    }
+    /// Its devices, present or not.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<&Arc<Leaf>> {
+        match &self.way {
+            Way::Plain(node) => node.leaves(),
+            Way::Indirect(_) | Way::None(_) => Vec::new(),
+        }
+    }
+}
+
+impl Node {
+    fn new(config: &VdevConfig, parts: &dyn Parts) -> Self {
+        match config.kind {
+            VdevKind::Mirror | VdevKind::Replacing | VdevKind::Spare => {
+                Self::AnyOf(config.children.iter().map(|child| Self::new(child, parts)).collect())
+            }
+            VdevKind::DistributedSpare => Self::DistributedSpare,
+            _ => {
+                let leaf = |leaf| Self::Leaf { leaf, missed: parts.missed(config) };
+                Self::AnyOf(parts.leaves(config).into_iter().map(leaf).collect())
+            }
+        }
+    }
+    /// Every way to the byte at `offset`: first those that are known to have it.
+    fn sides(&self, offset: u64, area: Area, birth: u64) -> Vec<Side> {
+        let mut sides = Vec::new();
+        self.collect(offset, area, birth, &mut sides);
+        sides.sort_by_key(|side| !side.is_current);
+        sides
+    }
+    fn collect(&self, offset: u64, area: Area, birth: u64, sides: &mut Vec<Side>) {
+        match self {
+            Self::Leaf { leaf, missed } => {
+                let start = match area {
+                    Area::Data => DATA_AT,
+                    Area::Scratch => SCRATCH_AT,
+                };
+                // an offset that leaves all devices is refused by the device
+                let at = offset.saturating_add(start);
+                sides.push(Side { leaf: leaf.clone(), at, is_current: !missed.contains(birth) });
+            }
+            Self::AnyOf(nodes) => nodes.iter().for_each(|node| node.collect(offset, area, birth, sides)),
+            Self::DistributedSpare => {}
+        }
+    }
+    fn leaves(&self) -> Vec<&Arc<Leaf>> {
+        match self {
+            Self::Leaf { leaf, .. } => vec![leaf],
+            Self::AnyOf(nodes) => nodes.iter().flat_map(Node::leaves).collect(),
+            Self::DistributedSpare => Vec::new(),
+        }
+    }
+}
