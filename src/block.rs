@@ -175,11 +175,11 @@ impl Store {
         let size = self.gang_header_size(b);
         let extent = Extent { offset: dva.offset(), size, birth: b.written().0 };
         let small = |bytes: &[u8]| {
-            bytes.get(..gang::SMALLEST).is_some_and(|bytes| checksum::is_gang_header(b, bytes))
+            bytes.get(..gang::SMALLEST).is_some_and(|bytes| checksum::gang_header(b, bytes))
         };
-        let judge: &Judge<'_> = &|bytes| checksum::is_gang_header(b, bytes) || small(bytes);
+        let judge: &Judge<'_> = &|bytes| checksum::gang_header(b, bytes) || small(bytes);
         let mut header = self.vdevs.read(dva.vdev(), &extent, judge, faults)?;
-        if !checksum::is_gang_header(b, &header) {
+        if !checksum::gang_header(b, &header) {
             // written before the feature was in use
             header.truncate(gang::SMALLEST);
         }
@@ -250,8 +250,8 @@ fn size(bytes: u64) -> Result<usize, Why> {
 
 fn unchecked(error: checksum::Error) -> Why {
     match error {
-        checksum::Error::Corrupt(what) => Why::Corrupt(what),
-        checksum::Error::Unsupported(what) => Why::Unsupported(what),
+        checksum::Error::Corrupt(..) => Why::Corrupt(error.to_string()),
+        checksum::Error::Unsupported(_) => Why::Unsupported(error.to_string()),
     }
 }
 

@@ -10,6 +10,7 @@ use zfsp_grammar::quantity::Cksum;
 
 use super::fletcher::{fletcher2, fletcher4};
 use super::sha256::sha256;
+use super::words;
 
 /// A self-proving piece, taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -42,14 +43,7 @@ impl<'b> Piece<'b> {
         };
         let (head, rest) = bytes.split_at_checked(eck.checked_add(8)?)?;
         let (cksum, tail) = rest.split_at_checked(32)?;
-        let mut stored = [0; 4];
-        for (word, bytes) in stored.iter_mut().zip(cksum.as_chunks::<8>().0) {
-            *word = match order {
-                Order::Little => u64::from_le_bytes(*bytes),
-                Order::Big => u64::from_be_bytes(*bytes),
-            };
-        }
-        Some(Piece { head, tail, order, stored: Cksum(stored) })
+        Some(Piece { head, tail, order, stored: words(cksum.first_chunk()?, order) })
     }
     fn verifier(&self, words: [u64; 4]) -> [u8; 32] {
         let mut bytes = [0; 32];
