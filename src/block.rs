@@ -174,9 +174,8 @@ impl Store {
     fn gang_header(&self, b: &Blkptr, dva: &Dva, faults: &mut Vec<Fault>) -> Option<Vec<u8>> {
         let size = self.gang_header_size(b);
         let extent = Extent { offset: dva.offset(), size, birth: b.written().0 };
-        let small = |bytes: &[u8]| {
-            bytes.get(..gang::SMALLEST).is_some_and(|bytes| checksum::gang_header(b, bytes))
-        };
+        let small =
+            |bytes: &[u8]| bytes.get(..gang::SMALLEST).is_some_and(|bytes| checksum::gang_header(b, bytes));
         let judge: &Judge<'_> = &|bytes| checksum::gang_header(b, bytes) || small(bytes);
         let mut header = self.vdevs.read(dva.vdev(), &extent, judge, faults)?;
         if !checksum::gang_header(b, &header) {

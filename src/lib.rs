@@ -4,6 +4,7 @@ pub mod block;
 mod cache;
 pub mod checksum;
 pub mod compress;
+pub mod dataset;
 pub mod decode;
 pub mod device;
 pub mod dump;
