@@ -213,6 +213,7 @@ mod tests {
     #![allow(clippy::arithmetic_side_effects)] // of small numbers
 
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write;
 
     fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
@@ -346,5 +347,25 @@ mod tests {
         file.set_len(1 << 40).unwrap();
         let device = Device::new("sparse".into(), Ok(Source::File(Seekable::new(file, 1 << 40)))).unwrap();
         assert_eq!(device.read_vec((1 << 40) - 512, 512).unwrap(), [0; 512]);
+    }
+
+    proptest! {
+        #[test]
+        fn damage_to_a_packed_image_is_survived(
+            changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
+            cut: proptest::sample::Index,
+        ) {
+            let bytes = pattern(400_000);
+            let mut packed = [pack(&bytes), pack(&bytes)].concat();
+            for (at, byte) in changes {
+                *at.get_mut(&mut packed) = byte;
+            }
+            packed.truncate(cut.index(packed.len()));
+            if packed.len() >= 4 && packed[..4] == packed::MAGIC && let Ok(device) = Device::from_reader("d", &packed[..]) {
+                let from = device.loss().map_or(device.len(), |loss| loss.place().offset.unwrap());
+                prop_assert!(from <= device.len());
+                prop_assert!(device.read_vec(0, usize::try_from(from).unwrap()).is_ok());
+            }
+        }
     }
 }

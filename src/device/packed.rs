@@ -150,11 +150,13 @@ pub(super) fn mismatch() -> Error {
 /// Tells damage of the packed file from trouble with reading it: the decoder reports both alike.
 pub(super) fn blame(source: io::Error) -> Error {
     let first: &(dyn StdError + 'static) = &source;
-    let is_system = iter::successors(Some(first), |error| (*error).source())
-        .filter_map(|error| error.downcast_ref::<io::Error>())
-        .any(|error| error.raw_os_error().is_some());
-    if is_system {
+    let mut causes = iter::successors(Some(first), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<io::Error>());
+    if causes.clone().any(|error| error.raw_os_error().is_some()) {
         return source.into();
+    }
+    if causes.any(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
+        return Error::corrupt("damaged zstd data: the file is cut short");
     }
     Error::corrupt(format!("damaged zstd data: {source}"))
 }

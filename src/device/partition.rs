@@ -2,7 +2,8 @@
 //!
 //! ZFS is given whole disks, but on most systems puts a GPT on them and lives in the first partition; a system that
 //! boots from its pool has more of them. Labels count from the start of the partition (`docs/format/01-labels.md`
-//! 1.1). The type of a partition proves nothing: a pool is known by its labels alone.
+//! 1.1). Linux and macOS write `6a898cc3-1dd2-11b2-99a6-080020736631` as its type, FreeBSD
+//! `516e7cba-6ecf-11d6-8ff8-00022d09712b`, but a type proves nothing: a pool is known by its labels alone.
 //!
 //! Read are GPT (UEFI Specification, chapter 5), with its backup at the end of the disk, and MBR with its logical
 //! partitions. The slices of Solaris and FreeBSD inside a partition of an MBR are not.
