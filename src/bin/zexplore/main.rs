@@ -7,9 +7,11 @@ use clap::Parser;
 
 mod args;
 mod config;
+mod features;
 mod label;
 mod manual;
 mod names;
+mod nvlist;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -17,6 +19,7 @@ mod style;
 mod summary;
 mod table;
 mod uberblocks;
+mod vdevs;
 
 use args::{Args, Command};
 use session::Session;
