@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::shared::exit::CODES;
-use crate::{label, uberblocks};
+use crate::{config, label, uberblocks};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// The states that the pool could be opened with: the ring of uberblocks of each device
     Uberblocks(uberblocks::Options),
     /// The pool's vdevs with their devices, its features and its properties
-    Config,
+    Config(config::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command

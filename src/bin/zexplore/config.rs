@@ -22,6 +22,13 @@ use crate::style::{BAD, DIM, TITLE, plain, styled};
 use crate::table::{Align, Cell, Table};
 use crate::vdevs::{self, VdevFacts};
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Also what the features change that are not in use
+    #[arg(short, long)]
+    verbose: bool,
+}
+
 /// Everything that the configuration says.
 #[derive(Serialize)]
 struct Facts {
@@ -60,7 +67,7 @@ struct AuxiliaryFacts {
     devices: Vec<String>,
 }
 
-pub(crate) fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let found = session.find()?;
     let facts = match session.open(&found.devices) {
         Ok(pool) => of_pool(session, &pool, &found),
@@ -71,7 +78,7 @@ pub(crate) fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
             of_labels(&found)
         }
     };
-    session.show(&facts, text)
+    session.show(&facts, |facts| text(facts, options))
 }
 
 /// Bytes of a list in the MOS that are looked at: far more than any has.
@@ -201,7 +208,7 @@ fn auxiliary(list: &Json, key: &str, found: &Found, pool: &Pool) -> Vec<Auxiliar
     all.iter().map(facts).collect()
 }
 
-fn text(facts: &Facts) -> String {
+fn text(facts: &Facts, options: &Options) -> String {
     let mut out = String::new();
     let PoolFacts { name, guid, version, state, .. } = &facts.pool;
     let title = styled(TITLE, format_args!("pool {}", plain(name)));
@@ -240,7 +247,7 @@ fn text(facts: &Facts) -> String {
     }
     let _ = write!(out, "{table}");
     if !facts.features.is_empty() {
-        let _ = write!(out, "\n{}", features::table(&facts.features));
+        let _ = write!(out, "\n{}", features::text(&facts.features, options.verbose));
     }
     out
 }

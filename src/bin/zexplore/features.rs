@@ -75,8 +75,8 @@ fn name(feature: &FeatureFacts) -> &str {
     }
 }
 
-/// A row each.
-pub(crate) fn table(features: &[FeatureFacts]) -> Table {
+/// Those in use, a row each; the others by name, or a row each as well if `all` are wanted.
+pub(crate) fn text(features: &[FeatureFacts], all: bool) -> String {
     let heads = [
         ("feature", Align::Left),
         ("state", Align::Left),
@@ -85,7 +85,9 @@ pub(crate) fn table(features: &[FeatureFacts]) -> Table {
         ("what it changes", Align::Left),
     ];
     let mut table = Table::new(&heads).indented(2);
-    for feature in features {
+    let (shown, folded): (Vec<_>, Vec<_>) =
+        features.iter().partition(|feature| all || feature.refcount > 0 || !feature.is_known);
+    for feature in shown {
         let is_active = feature.refcount > 0;
         let changes = match (feature.changes, is_active) {
             (Some(changes), true) => Cell::new(changes),
@@ -100,5 +102,30 @@ pub(crate) fn table(features: &[FeatureFacts]) -> Table {
             changes,
         ]);
     }
-    table
+    let mut out = table.to_string();
+    if !folded.is_empty() {
+        let names: Vec<&str> = folded.into_iter().map(name).collect();
+        let count = names.len();
+        out.push_str(&format!("  {count} more are enabled, but not in use (-v says what they change):\n"));
+        out.push_str(&paragraph(&names));
+    }
+    out
+}
+
+/// Columns of a line of names.
+const WIDTH: usize = 96;
+
+/// Names with commas between them, in indented lines.
+fn paragraph(names: &[&str]) -> String {
+    let (mut out, mut line) = (String::new(), String::new());
+    let last = names.len().saturating_sub(1);
+    for (n, name) in names.iter().enumerate() {
+        if !line.is_empty() && line.len().saturating_add(name.len()) > WIDTH {
+            out.push_str(&format!("    {}\n", line.trim_end()));
+            line.clear();
+        }
+        line.push_str(name);
+        line.push_str(if n == last { "" } else { ", " });
+    }
+    out + &format!("    {line}\n")
 }

@@ -37,7 +37,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Summary => summary::run(&mut session),
         Command::Label(options) => label::run(&mut session, options),
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
-        Command::Config => config::run(&mut session),
+        Command::Config(options) => config::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

@@ -91,13 +91,18 @@ impl<'a> Session<'a> {
 
     /// Opens a pool in the state that is meant. Its troubles are warnings.
     pub(crate) fn open(&mut self, devices: &Devices) -> zfsp::error::Result<Pool> {
-        let alone = Gathering { pools: vec![devices.clone()], ..Gathering::default() };
-        let Global { txg, checkpoint, .. } = *self.global;
-        let pool = Pool::open(alone, &pool::Options { pool: None, txg, checkpoint })?;
+        let pool = self.open_silently(devices)?;
         for trouble in &pool.troubles {
             self.warn(trouble);
         }
         Ok(pool)
+    }
+
+    /// The same, for who tells the troubles himself.
+    pub(crate) fn open_silently(&self, devices: &Devices) -> zfsp::error::Result<Pool> {
+        let alone = Gathering { pools: vec![devices.clone()], ..Gathering::default() };
+        let Global { txg, checkpoint, .. } = *self.global;
+        Pool::open(alone, &pool::Options { pool: None, txg, checkpoint })
     }
 
     /// Something is damaged, missing or unsupported; the run goes on.

@@ -163,8 +163,8 @@ pub(crate) fn table(root: &VdevFacts) -> Table {
         table.row([
             format!("{:indent$}{}", "", vdev.name).into(),
             if vdev.guid == 0 { String::new() } else { vdev.guid.to_string() }.into(),
-            vdev.asize.map(size).unwrap_or_default().into(),
-            vdev.ashift.map(|shift| shift.to_string()).unwrap_or_default().into(),
+            vdev.asize.filter(|asize| *asize > 0).map(size).unwrap_or_default().into(),
+            vdev.ashift.filter(|shift| *shift > 0).map(|shift| shift.to_string()).unwrap_or_default().into(),
             vdev.class.as_deref().filter(|class| *class != "normal").unwrap_or_default().into(),
             vdev.states.join(", ").into(),
             if vdev.is_missing { Cell::styled(BAD, vdev.wanted()) } else { devices.join(", ").into() },
