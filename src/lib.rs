@@ -14,4 +14,5 @@ pub mod objset;
 pub mod pool;
 pub mod vdev;
 pub mod view;
+pub mod walk;
 pub mod zap;
