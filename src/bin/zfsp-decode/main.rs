@@ -104,7 +104,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
     if let Some(path) = &args.html {
         write_page(path, &Page { source: &source.name, ..Page::from(&decoded) })?;
     }
-    Ok(if decoded.is_sound() { Exit::Well } else { Exit::Damaged })
+    Ok(if decoded.is_sound() && !source.is_damaged { Exit::Well } else { Exit::Damaged })
 }
 
 fn structure(name: &str) -> Result<&'static Structure, Failure> {
