@@ -3,7 +3,7 @@
 //! Snapshots share blocks. Below a dataset only what was born after its previous snapshot is visited: the rest belongs
 //! to that snapshot. Handbook: `docs/format/24-reader-recipes.md`, 24.5.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
@@ -223,8 +223,8 @@ impl Default for Seen {
 
 /// So that threads seldom wait for each other.
 const SHARDS: usize = 64;
-/// Blocks that are remembered in a shard: 4 million in all, about 200 MiB.
-const ROOM: usize = 1 << 16;
+/// Blocks that are remembered in a shard: 2 million in all, about 100 MiB.
+const ROOM: usize = 1 << 15;
 
 impl Seen {
     /// Remembers a block; false if it was there already. Embedded blocks are always new.
@@ -238,6 +238,3 @@ impl Seen {
         if shard.len() >= ROOM { !shard.contains(&key) } else { shard.insert(key) }
     }
 }
-
-/// Names of blocks by what they are: kept by visitors that report.
-pub type Names = HashMap<u64, String>;

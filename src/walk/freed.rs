@@ -102,7 +102,8 @@ impl Lists<'_> {
                 let Some(object) = self.keep(self.pool.mos.object(list)) else { continue };
                 let Some(Bonus::Bpobj(header)) = object.dnode().map(|dnode| dnode.bonus) else { continue };
                 let length = header.num_blkptrs.saturating_mul(128);
-                let Some((bytes, order)) = self.keep(object.content(length.min(MOST_LIVELIST)).whole()) else {
+                let Some((bytes, order)) = self.keep(object.content(length.min(MOST_LIVELIST)).whole())
+                else {
                     continue;
                 };
                 if let Ok((_, list)) = Livelist::parse(Input::new(&bytes, order)) {
@@ -132,7 +133,10 @@ const POINTER: usize = 128;
 fn bptree(pool: &Pool, object: u64, walk: &Walk<'_>) -> Result<(), Loss> {
     let object = pool.mos.object(object)?;
     let Some(Bonus::Bptree(header)) = object.dnode().map(|dnode| dnode.bonus) else {
-        return Err(Loss::new(object.at.block(0, DNODE), Why::Corrupt("no list of destroyed datasets".into())));
+        return Err(Loss::new(
+            object.at.block(0, DNODE),
+            Why::Corrupt("no list of destroyed datasets".into()),
+        ));
     };
     let (bytes, order) = object.content(MOST_BPTREE).whole()?;
     let entries = filling(ENTRY_SIZE, BptreeEntry::parse)(Input::new(&bytes, order));
