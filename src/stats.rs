@@ -24,7 +24,7 @@ pub struct Count {
     pub psize: u64,
     /// Allocated bytes of all copies.
     pub asize: u64,
-    /// Blocks in pieces.
+    /// Copies in pieces.
     pub ganged: u64,
     /// Blocks in their pointers.
     pub embedded: u64,
@@ -86,13 +86,13 @@ impl Counters {
 impl Count {
     fn of(pointer: &Pointer) -> Self {
         let stored = pointer.stored();
-        let copies = stored.iter().flat_map(|b| b.copies());
+        let copies: Vec<&Dva> = stored.iter().flat_map(|b| b.copies()).collect();
         Self {
             blocks: 1,
             lsize: pointer.lsize(),
             psize: if stored.is_some() { pointer.psize() } else { 0 },
-            asize: copies.map(Dva::asize).fold(0, u64::saturating_add),
-            ganged: stored.is_some_and(|b| b.dva.first().is_some_and(Dva::is_gang)).into(),
+            asize: copies.iter().map(|dva| dva.asize()).fold(0, u64::saturating_add),
+            ganged: copies.iter().map(|dva| u64::from(dva.is_gang())).sum(),
             embedded: stored.is_none().into(),
         }
     }
