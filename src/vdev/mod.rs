@@ -3,8 +3,17 @@
 //! Every way is asked until one gives the bytes that the checksum proves; what failed or lied on the
 //! way is named. Handbook: `docs/format/20-vdevs-raidz.md`, `docs/format/21-draid.md`.
 
+mod draid;
+mod galois;
+mod layout;
+mod parity;
+mod raidz;
 mod side;
+mod striped;
 
+pub use draid::{Draid, DraidConfig};
+pub use layout::{Layout, Role, Spot};
+pub use raidz::{Raidz, Reflow};
 pub use side::{Fault, FaultKind, Leaf, Side};
 
 /// Whether bytes are the block that is looked for: its checksum decides. A block without a checksum takes what comes.
