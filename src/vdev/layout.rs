@@ -95,6 +95,12 @@ pub(super) struct Run {
 pub(super) type Cell = (usize, usize);
 
 impl Layout {
+    /// Bytes of the block.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.sets.iter().map(|set| set.size).sum()
+    }
+
     /// Every place that the block takes, column by column, consecutive sectors as one.
     pub fn spots(&self) -> impl Iterator<Item = Spot> + '_ {
         self.sets.iter().flat_map(|set| {

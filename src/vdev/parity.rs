@@ -6,18 +6,16 @@
 //! wrong data alone: `S_i = sum of 2^(i*(n-1-j)) * E_j`, where `E_j` is what column `j` is wrong by. As many
 //! equations as there are wrong columns give every `E_j`; those that are left over must agree.
 
-use super::galois::{add, add_multiple, inverse, multiply, power, step};
+use super::galois::{add_multiple, inverse, multiply, power, step};
 
 /// `raidz3` is the most.
 pub(super) const MAX_PARITY: usize = 3;
 
-/// Adds the parity of number `n` that `columns` have to what is in `parity`.
+/// Makes parity number `n` of a row, in bytes that are zeros.
 ///
-/// `columns` are all data columns of the row in their order, short or empty where bytes are zeros.
-pub(super) fn add_parity<'c>(n: usize, parity: &mut [u8], columns: impl Iterator<Item = &'c [u8]>) {
-    let mut sum = vec![0; parity.len()];
-    columns.for_each(|column| step(n, &mut sum, column));
-    add(parity, &sum);
+/// `columns` are all its data columns in their order, short or empty where bytes are zeros.
+pub(super) fn make_parity<'c>(n: usize, zeros: &mut [u8], columns: impl Iterator<Item = &'c [u8]>) {
+    columns.for_each(|column| step(n, zeros, column));
 }
 
 /// How the errors of the lost columns follow from the syndromes.

@@ -2,6 +2,8 @@
 //!
 //! Handbook: `docs/format/20-vdevs-raidz.md`, 20.5; 20.9 for vdevs that were or are being expanded.
 
+use std::ops::Range;
+
 use zfsp_grammar::uberblock::ReflowState;
 
 use super::layout::{Cell, Layout, Place, Places, RowSet};
@@ -185,9 +187,9 @@ impl Numbering {
         usize::try_from(self.number(cell) % width).unwrap_or(usize::MAX)
     }
 
-    /// The widths over which sectors of this block may have been dealt out, the present one first.
-    pub(super) fn widths(&self) -> impl Iterator<Item = usize> + use<> {
-        (self.width..=self.children).rev()
+    /// Over how many children sectors of this block may once have been dealt out, other than they all are now.
+    pub(super) fn former_widths(&self) -> Range<usize> {
+        self.width..self.children.saturating_add(usize::from(self.reflow.is_some()))
     }
 
     fn row_start(&self, row: usize) -> u64 {

@@ -115,7 +115,8 @@ impl Draid {
         check_extent(extent, self.stripe())?;
         let group = extent.offset / self.group_size();
         let rows_left = (self.group_size() - extent.offset % self.group_size()) / self.stripe();
-        let left = usize::try_from(rows_left * self.config.ndata << self.config.ashift).unwrap_or(usize::MAX);
+        let left =
+            usize::try_from((rows_left * self.config.ndata) << self.config.ashift).unwrap_or(usize::MAX);
         let first = extent.size.min(left);
         let mut sets = vec![self.row_set(group, extent.offset % self.group_size(), 0..first)];
         if first < extent.size {
@@ -142,7 +143,7 @@ impl Draid {
         let sector = 1 << self.config.ashift;
         let mut set = RowSet::new(bytes, sector, self.nparity, group_width, true);
         let Group { permutation, positions, start, row } = self.group(group);
-        let below = within / self.stripe() << self.config.ashift;
+        let below = (within / self.stripe()) << self.config.ashift;
         let places = (start..start + self.group_width).map(|position| {
             let is_wrapped = position >= positions;
             let offset = (row + u64::from(is_wrapped)).saturating_mul(ROW_HEIGHT).saturating_add(below);

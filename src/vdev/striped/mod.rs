@@ -33,6 +33,9 @@ pub(crate) fn read(
     faults: &mut Vec<Fault>,
 ) -> Option<Vec<u8>> {
     let known = faults.len();
+    if size != layout.size() {
+        return None;
+    }
     let mut stripes = Stripes::new(layout, size);
     stripes.read_data(children, faults);
     if !stripes.is_complete() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::layout::{Cell, Layout, RowSet, Run};
-use super::super::parity::add_parity;
+use super::super::parity::make_parity;
 use super::super::{Children, Fault, FaultKind, Side};
 
 /// Reads every side of every column of a block, parity and padding included, and adds to `faults` what is not
@@ -64,7 +64,7 @@ impl RowSet {
     fn parity_of(&self, n: usize, block: &[u8]) -> Vec<u8> {
         let mut column = vec![0; self.rows.saturating_mul(self.sector)];
         for (row, sector) in column.chunks_mut(self.sector).enumerate() {
-            add_parity(n, sector, self.row_data(row, block));
+            make_parity(n, sector, self.row_data(row, block));
         }
         column
     }

@@ -40,23 +40,28 @@ pub(super) fn search(stripes: &mut Stripes<'_>, judge: &Judge<'_>, budget: &mut 
         return false;
     }
     let Stripes { data, parts } = stripes;
-    let nparity = parts.iter().map(|part| part.set.nparity).sum();
-    let bytes: &[u8] = data;
-    let rows = parts.iter().flat_map(|part| {
-        (0..part.set.rows).map(move |row| Row {
+    let mut rows = Vec::new();
+    let mut most = 0_usize;
+    for part in parts {
+        let known = rows.len();
+        let syndromes = |row| (0..part.set.nparity).map(|n| part.syndrome(n, row, data)).collect();
+        let all = (0..part.set.rows).map(|row| Row {
             set: part.set,
             row,
             lost: part.lost_in(row),
-            syndromes: (0..part.set.nparity).map(|n| part.syndrome(n, row, bytes)).collect(),
-        })
-    });
-    let rows: Vec<Row<'_>> = rows.filter(Row::is_damaged).collect();
+            syndromes: syndromes(row),
+        });
+        rows.extend(all.filter(Row::is_damaged));
+        most = most.saturating_add(if rows.len() > known { part.set.nparity } else { 0 });
+    }
     if rows.is_empty() {
         return false;
     }
     let mut for_devices = budget.halve();
     let mut search = Search { rows, data, judge };
-    search.by_devices(nparity, &mut for_devices) || search.by_rows(budget)
+    let is_found = search.by_devices(most, &mut for_devices);
+    budget.give_back(&for_devices);
+    is_found || search.by_rows(budget)
 }
 
 struct Search<'s> {
@@ -121,11 +126,12 @@ impl Search<'_> {
         let children: std::collections::BTreeSet<usize> = children.collect();
         let former = self.rows.first().map(|row| match &row.set.places {
             Places::Columns(_) => Vec::new(),
-            Places::Numbered(numbering) => numbering.widths().collect(),
+            Places::Numbered(numbering) => numbering.former_widths().collect(),
         });
         let former = former.into_iter().flatten();
         let former = former.flat_map(|width| (0..width).map(move |index| Suspect::Former { index, width }));
-        children.into_iter().map(Suspect::Child).chain(former).collect()
+        let all = children.into_iter().map(Suspect::Child).chain(former);
+        all.filter(|suspect| self.rows.iter().any(|row| row.column_of(*suspect).is_some())).collect()
     }
 
     /// For every row, how to make what the suspects hold of it: `None` if they cannot be those that lie, all of them
@@ -287,6 +293,11 @@ impl Budget {
         self.sets /= 2;
         self.bytes /= 2;
         Self { ..*self }
+    }
+
+    fn give_back(&mut self, unspent: &Self) {
+        self.sets = self.sets.saturating_add(unspent.sets);
+        self.bytes = self.bytes.saturating_add(unspent.bytes);
     }
 
     /// Whether another set may be looked at.

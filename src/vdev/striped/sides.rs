@@ -110,21 +110,25 @@ pub(super) fn search(
         }
         stripes
     };
-    let plain = combined.iter().map(with).find_map(|mut stripes| {
-        let is_whole = stripes.is_complete() || stripes.make_lost();
-        (is_whole && budget.judge(stripes.data.len()) && judge(&stripes.data)).then_some(stripes)
-    });
-    let found = plain.or_else(|| {
-        combined
-            .iter()
-            .map(with)
-            .find_map(|mut stripes| search::search(&mut stripes, judge, budget).then_some(stripes))
-    });
-    match found {
-        Some(found) => *stripes = found,
-        None => return false,
+    let size = stripes.data.len();
+    for is_searched in [false, true] {
+        for combination in &combined {
+            if !budget.judge(size) {
+                return false;
+            }
+            let mut other = with(combination);
+            let is_found = if is_searched {
+                search::search(&mut other, judge, budget)
+            } else {
+                (other.is_complete() || other.make_lost()) && judge(&other.data)
+            };
+            if is_found {
+                *stripes = other;
+                return true;
+            }
+        }
     }
-    true
+    false
 }
 
 fn choices(stripes: &Stripes<'_>, runs: &[Vec<Run>], children: &dyn Children) -> Vec<Choice> {

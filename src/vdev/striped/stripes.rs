@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::super::galois::add;
 use super::super::layout::{Cell, Layout, Places, RowSet, Run};
-use super::super::parity::{Solver, add_parity};
+use super::super::parity::{Solver, make_parity};
 use super::super::{Children, Fault};
 use super::sides::fetch;
 
@@ -113,8 +114,9 @@ impl Part<'_> {
     /// By what parity column `n` and the data differ in `row`.
     pub(super) fn syndrome(&self, n: usize, row: usize, data: &[u8]) -> Vec<u8> {
         let parity = self.parity.get(n).and_then(|column| column.get(self.set.row_range(row)));
-        let mut syndrome = parity.map_or_else(|| vec![0; self.set.sector], <[u8]>::to_vec);
-        add_parity(n, &mut syndrome, self.set.row_data(row, data));
+        let mut syndrome = vec![0; self.set.sector];
+        make_parity(n, &mut syndrome, self.set.row_data(row, data));
+        add(&mut syndrome, parity.unwrap_or_default());
         syndrome
     }
 
