@@ -280,6 +280,11 @@ impl Top {
         let columns = self.config.draid.and_then(|draid| usize::try_from(draid.ndata).ok()).unwrap_or(1);
         self.sector().saturating_mul(columns)
     }
+    /// Whether blocks lie in columns with parity on it.
+    #[must_use]
+    pub fn is_striped(&self) -> bool {
+        matches!(self.way, Way::Striped(..))
+    }
     /// Where its data went, if it was removed.
     #[must_use]
     pub fn mapping(&self) -> Option<&[MappingEntry]> {
