@@ -90,7 +90,7 @@ impl Devices {
 /// missing.
 #[must_use]
 pub fn leaves(members: &[Member], config: &VdevConfig) -> Vec<Arc<Leaf>> {
-    Inventory::of(members).leaves(config)
+    Inventory::of(members, RaidzReflow::default()).leaves(config)
 }
 
 /// The devices of a pool by what they are, and what was read of its vdevs.
