@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod auxiliary;
 mod config;
 mod features;
 mod label;
 mod manual;
 mod names;
 mod nvlist;
+mod overview;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;
