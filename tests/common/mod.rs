@@ -5,6 +5,7 @@
 
 pub(crate) mod transcript;
 pub(crate) mod walk;
+pub(crate) mod zdb;
 
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
