@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::shared::exit::CODES;
-use crate::{label, uberblocks, verify};
+use crate::{config, label, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// The states that the pool could be opened with: the ring of uberblocks of each device
     Uberblocks(uberblocks::Options),
     /// The pool's vdevs with their devices, its features and its properties
-    Config,
+    Config(config::Options),
     /// Read and check every block: what is damaged, and what there is of each type
     Verify(verify::Options),
     /// Print completions for a shell
