@@ -10,9 +10,9 @@ use zfsp::decode::{self, Decoded, auto, extent};
 use zfsp::view::html::{self, Page};
 use zfsp::view::rows::Detail;
 use zfsp::view::{json, spec, text};
-use zfsp_grammar::blkptr;
 use zfsp_grammar::catalogue::{self, FAMILIES, Structure};
 use zfsp_grammar::input::Order;
+use zfsp_grammar::notation;
 
 mod args;
 mod source;
@@ -191,7 +191,7 @@ fn written(result: io::Result<()>) -> Result<Exit, Failure> {
 
 /// The sixteen words of a block pointer, if that is what `text` is.
 fn blkptr_words(text: &str) -> Option<Vec<u8>> {
-    Some(blkptr::words(text)?.iter().flat_map(|word| word.to_le_bytes()).collect())
+    Some(notation::words(text)?.iter().flat_map(|word| word.to_le_bytes()).collect())
 }
 
 /// Shown in messages for standard input.
