@@ -68,8 +68,8 @@ fn members(device: Device) -> Vec<Member> {
     }
 }
 
-fn partitions(_device: &Device) -> Vec<Device> {
-    Vec::new()
+fn partitions(device: &Device) -> Vec<Device> {
+    device.partitions().iter().map(|partition| device.part(partition)).collect()
 }
 
 impl Devices {

@@ -11,6 +11,7 @@ pub(crate) fn transcript(line: &str, input: Option<&[u8]>) -> String {
     let words = words(line);
     let program = match words[0].as_str() {
         "zfsp-decode" => env!("CARGO_BIN_EXE_zfsp-decode"),
+        "zexplore" => env!("CARGO_BIN_EXE_zexplore"),
         other => panic!("no program of this project: {other}"),
     };
     let mut child = Command::new(program)

@@ -1,12 +1,41 @@
-//! `zexplore`: explores whole pools. Its commands are not written yet; what one structure says, its
-//! sister `zfsp-decode` tells.
-#![allow(clippy::print_stderr)] // a program prints
+//! `zexplore`: explores whole pools from their images or disks, without importing them.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program prints
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
+mod args;
+mod config;
+mod label;
+mod manual;
+mod names;
+mod session;
+#[path = "../shared/mod.rs"]
+mod shared;
+mod style;
+mod summary;
+mod table;
+mod uberblocks;
+
+use args::{Args, Command};
+use session::Session;
+use shared::exit::{Exit, Failure, end};
+
 fn main() -> ExitCode {
-    anstream::eprintln!(
-        "zexplore: no command is there yet; zfsp-decode reads labels, objects and single blocks"
-    );
-    ExitCode::from(2)
+    let args = Args::parse();
+    style::choose(args.global.color);
+    end("zexplore", run(&args))
+}
+
+fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut session = Session::new(&args.global);
+    match args.command.as_ref().unwrap_or(&Command::Summary) {
+        Command::Summary => summary::run(&mut session),
+        Command::Label(options) => label::run(&mut session, options),
+        Command::Uberblocks(options) => uberblocks::run(&mut session, options),
+        Command::Config => config::run(&mut session),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { command } => manual::page(command.as_deref()),
+    }
 }

@@ -9,6 +9,8 @@ use zfsp::compress;
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::catalogue;
 
+use crate::shared::number::number;
+
 /// Tells what bytes of ZFS say: every field with its place, its bytes, its value and its meaning.
 ///
 /// FILE is a device, an image, a block or a dump of one: raw bytes, packed with zstd, or the text
@@ -96,24 +98,6 @@ fn count(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| format!("'{text}' is no number of structures: 1 or more"))
-}
-
-/// `4096`, `0x1000`, `4K`.
-fn number(text: &str) -> Result<u64, String> {
-    let error = || format!("'{text}' is no number of bytes: try 4096, 0x1000 or 4K");
-    let (digits, unit) = match text.char_indices().next_back().ok_or_else(error)? {
-        (end, 'k' | 'K') => (text.get(..end), 1u64 << 10),
-        (end, 'm' | 'M') => (text.get(..end), 1 << 20),
-        (end, 'g' | 'G') => (text.get(..end), 1 << 30),
-        (end, 't' | 'T') => (text.get(..end), 1 << 40),
-        _ => (Some(text), 1),
-    };
-    let digits = digits.unwrap_or_default();
-    let n = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => digits.parse(),
-    };
-    n.ok().and_then(|n| n.checked_mul(unit)).ok_or_else(error)
 }
 
 /// `lz4:16384`.

@@ -1,7 +1,7 @@
 //! `zfsp-decode`: what do these bytes say?
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program prints
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,49 +15,21 @@ use zfsp_grammar::input::Order;
 use zfsp_grammar::notation;
 
 mod args;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod source;
 
 use args::Args;
+use shared::exit::{Exit, Failure, end};
+use shared::output::{ERROR, print, written};
 use source::Source;
 
 /// Problems that standard error names: who wants all of thousands asks for JSON.
 const LISTED: usize = 20;
 
-/// How a run ends.
-#[derive(Clone, Copy)]
-enum Exit {
-    Well = 0,
-    Nothing = 1,
-    Usage = 2,
-    Damaged = 3,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
-            Exit::Well => 0,
-            Exit::Nothing => 1,
-            Exit::Usage => 2,
-            Exit::Damaged => 3,
-        })
-    }
-}
-
-/// Why nothing was done.
-struct Failure(Exit, String);
-
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(&args) {
-        Ok(exit) => exit.into(),
-        Err(Failure(exit, why)) => {
-            anstream::eprintln!("{ERROR}zfsp-decode:{ERROR:#} {why}");
-            exit.into()
-        }
-    }
+    end("zfsp-decode", run(&Args::parse()))
 }
-
-const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
 fn run(args: &Args) -> Result<Exit, Failure> {
     if args.list {
@@ -104,7 +76,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
     if let Some(path) = &args.html {
         write_page(path, &Page { source: &source.name, ..Page::from(&decoded) })?;
     }
-    Ok(if decoded.is_sound() { Exit::Well } else { Exit::Damaged })
+    Ok(if decoded.is_sound() && !source.is_damaged { Exit::Well } else { Exit::Damaged })
 }
 
 fn structure(name: &str) -> Result<&'static Structure, Failure> {
@@ -173,20 +145,6 @@ fn list() -> String {
         }
     }
     out
-}
-
-/// Prints to standard output.
-fn print(text: &str) -> Result<Exit, Failure> {
-    written(anstream::stdout().write_all(text.as_bytes()))
-}
-
-/// A reader that has seen enough is no failure.
-fn written(result: io::Result<()>) -> Result<Exit, Failure> {
-    match result {
-        Ok(()) => Ok(Exit::Well),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Well),
-        Err(e) => Err(Failure(Exit::Nothing, format!("standard output: {e}"))),
-    }
 }
 
 /// The sixteen words of a block pointer, if that is what `text` is.

@@ -12,7 +12,7 @@ use zfsp_grammar::label::{BOOTENV_AT, LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
 use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
 
 use crate::args::Args;
-use crate::{Exit, Failure, blkptr_words, name_of};
+use crate::{ERROR, Exit, Failure, blkptr_words, name_of};
 
 /// The bytes to decode.
 pub(crate) struct Source {
@@ -22,6 +22,8 @@ pub(crate) struct Source {
     pub(crate) at: usize,
     /// The bytes.
     pub(crate) bytes: Vec<u8>,
+    /// Whether some of them were lost, or may be wrong: standard error has said so.
+    pub(crate) is_damaged: bool,
     /// The whole device, for hints.
     device: Option<Device>,
 }
@@ -56,7 +58,7 @@ impl Source {
         let bytes = blkptr_words(text).or_else(|| dump::hex(text));
         let bytes = bytes.ok_or_else(|| Failure(Exit::Usage, format!("no hex digits: '{text}'")))?;
         let name = "the given bytes".to_owned();
-        Self { name, at: 0, bytes, device: None }.cut(args, None)
+        Self { name, at: 0, bytes, is_damaged: false, device: None }.cut(args, None)
     }
 
     fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {
@@ -71,19 +73,21 @@ impl Source {
         let most = if args.decompress.is_some() { LARGEST_BLOCK } else { extent::most(structure) };
         let most = most.saturating_mul(args.count.max(1));
         if device.len() <= LARGEST_DUMP {
-            let whole =
-                device.read(0, usize::try_from(device.len()).unwrap_or(usize::MAX)).map_err(failure)?;
+            let (whole, is_damaged) = read(&device, 0, usize::MAX).map_err(failure)?;
             let dump = dump::read(&whole)
                 .map_err(|e| failure(e.at(Place { device: Some(name.as_str().into()), offset: None })))?;
             if dump.form != dump::Form::Raw {
-                let source = Self { name, at: dump.at, bytes: dump.bytes.into_owned(), device: None };
+                warn(&device, is_damaged);
+                let bytes = dump.bytes.into_owned();
+                let source = Self { name, at: dump.at, bytes, is_damaged, device: None };
                 return source.cut(args, Some(most));
             }
         }
         let length = args.length.map_or(most, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        let bytes = device.read(args.at, length).map_err(failure)?;
+        let (bytes, is_damaged) = read(&device, args.at, length).map_err(failure)?;
+        warn(&device, is_damaged);
         let at = usize::try_from(args.base.unwrap_or(0).saturating_add(args.at)).unwrap_or(usize::MAX);
-        Ok(Self { name, at, bytes, device: Some(device) })
+        Ok(Self { name, at, bytes, is_damaged, device: Some(device) })
     }
 
     /// The part that `--at` and `--length` name. A dump that states positions is asked in these.
@@ -120,6 +124,25 @@ impl Source {
                 format!("\n  found elsewhere in {}: at {all}\n  try --at {first}", self.name)
             }
         }
+    }
+}
+
+/// Up to `length` bytes, without those that a damaged image has lost; whether its damage touches them.
+fn read(device: &Device, at: u64, length: usize) -> Result<(Vec<u8>, bool), zfsp::error::Error> {
+    let Some(lost) = device.loss().and_then(|loss| loss.place().offset) else {
+        return Ok((device.read(at, length)?, false));
+    };
+    let wanted = at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+    let bytes = device.read(at, length).or_else(|e| match usize::try_from(lost.saturating_sub(at)) {
+        Ok(left) if left > 0 => device.read(at, left),
+        _ => Err(e),
+    })?;
+    Ok((bytes, lost < wanted))
+}
+
+fn warn(device: &Device, is_damaged: bool) {
+    if let Some(loss) = device.loss().filter(|_| is_damaged) {
+        anstream::eprintln!("{ERROR}zfsp-decode:{ERROR:#} {loss}");
     }
 }
 

@@ -1,0 +1,54 @@
+//! How a run ends.
+
+use std::process::ExitCode;
+
+use crate::shared::output::ERROR;
+
+/// How a run ends; what is worse is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// All well.
+    Well,
+    /// Done, but something was damaged, missing or unsupported: standard error says what.
+    Damaged,
+    /// Nothing could be done.
+    Nothing,
+    /// The command line makes no sense.
+    Usage,
+}
+
+/// For the help of each program.
+pub(crate) const CODES: &str = "Exit codes: 0 all well; 1 nothing could be done; 2 usage; \
+3 done, but something is damaged, missing or unsupported";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Well => 0,
+            Exit::Nothing => 1,
+            Exit::Usage => 2,
+            Exit::Damaged => 3,
+        })
+    }
+}
+
+/// Why nothing was done.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) Exit, pub(crate) String);
+
+impl From<zfsp::error::Error> for Failure {
+    fn from(error: zfsp::error::Error) -> Self {
+        Self(Exit::Nothing, error.to_string())
+    }
+}
+
+/// The exit code of `program`, which says why it failed.
+pub(crate) fn end(program: &str, result: Result<Exit, Failure>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(Failure(exit, why)) => {
+            anstream::eprintln!("{ERROR}{program}:{ERROR:#} {why}");
+            exit.into()
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Standard output. A reader that has seen enough is no failure.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::shared::exit::{Exit, Failure};
+
+/// What went wrong.
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// What the user should know, but hindered nothing.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Prints to standard output, with colours where they are wanted.
+pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
+    written(anstream::stdout().write_all(text.as_bytes()))
+}
+
+/// Prints one JSON document to standard output.
+pub(crate) fn print_json(document: &impl serde::Serialize) -> Result<Exit, Failure> {
+    let write = |mut out: io::StdoutLock<'_>| {
+        serde_json::to_writer_pretty(&mut out, document)?;
+        out.write_all(b"\n")
+    };
+    written(write(io::stdout().lock()))
+}
+
+/// How a run that wrote this ends.
+pub(crate) fn written(result: io::Result<()>) -> Result<Exit, Failure> {
+    match result {
+        Ok(()) => Ok(Exit::Well),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Well),
+        Err(e) => Err(Failure(Exit::Nothing, format!("standard output: {e}"))),
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ColorChoice, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::shared::exit::CODES;
+use crate::{label, uberblocks};
+
+/// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
+///
+/// Without a command: summary.
+#[derive(Debug, Parser)]
+#[command(version, after_help = format!("{EXAMPLES}\n\n{CODES}"), max_term_width = 100)]
+#[command(subcommand_precedence_over_arg = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What every command takes, before or after its name.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Images, disks or folders of them, in any order, also packed with zstd
+    #[arg(short, long = "path", value_name = "PATH", num_args = 1.., global = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The pool that is meant, where the devices are of several
+    #[arg(long, value_name = "NAME|GUID", global = true)]
+    pub(crate) pool: Option<String>,
+    /// The pool as it was: its newest state that is not newer than this transaction group
+    #[arg(short = 'T', long, value_name = "TXG", global = true)]
+    pub(crate) txg: Option<u64>,
+    /// The pool as its checkpoint keeps it
+    #[arg(long, global = true, conflicts_with = "txg")]
+    pub(crate) checkpoint: bool,
+    /// JSON instead of text; all sizes in bytes
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true, global = true)]
+    pub(crate) color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// What there is, what is wrong, and what to try next
+    Summary,
+    /// What the four labels of each device say, and where they differ
+    Label(label::Options),
+    /// The states that the pool could be opened with: the ring of uberblocks of each device
+    Uberblocks(uberblocks::Options),
+    /// The pool's vdevs with their devices, its features and its properties
+    Config,
+    /// Print completions for a shell
+    Completions { shell: Shell },
+    /// Print the manual page, or that of a command
+    Man { command: Option<String> },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  zexplore -p disk1.img disk2.img       what is on these images?
+  zexplore -p /dev/disk/by-id           which pools are on these disks?
+  zexplore label -p disk.img            what its labels say
+  zexplore label 0 -v -p disk.img       the first one, every field
+  zexplore uberblocks -p images/        the states that can be looked at
+  zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234";
