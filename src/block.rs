@@ -10,6 +10,7 @@ use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{Blkptr, Dva, EmbeddedType, LARGEST_BLOCK, Pointer};
 use zfsp_grammar::gang::{self, GangHeader};
 use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::object_type::ObjectType;
 
 use crate::cache::Cache;
 use crate::checksum::{self, Checker, Verdict};
@@ -100,14 +101,56 @@ impl Store {
             Pointer::Embedded(b) => {
                 Err(Why::Unsupported(format!("embedded block of type {}", b.prop.etype())).into())
             }
-            Pointer::Encrypted(_) => Err(Why::Encrypted.into()),
-            Pointer::Block(_) | Pointer::Authenticated(_) => {
+            Pointer::Block(_) | Pointer::Authenticated(_) | Pointer::Encrypted(_) => {
                 let Stored { bytes, faults } = self.stored(pointer)?;
-                match unpack(pointer.compression(), bytes, lsize) {
-                    Ok(bytes) => Ok(Block { bytes, order, faults }),
+                match self.unpack(pointer, bytes) {
+                    Ok(block) => Ok(Block { faults, ..block }),
                     Err(lost) => Err(Lost { faults, ..lost }),
                 }
             }
+        }
+    }
+
+    /// The block of a pointer from its stored bytes.
+    ///
+    /// Of encrypted datasets dnodes can be had: only their bonus areas are encrypted.
+    ///
+    /// # Errors
+    /// [`Lost`], if the bytes cannot be decompressed, or are encrypted.
+    pub fn unpack(&self, pointer: &Pointer, stored: Vec<u8>) -> Result<Block, Lost> {
+        if matches!(pointer, Pointer::Encrypted(_)) && pointer.r#type() != ObjectType::DNODE {
+            return Err(Why::Encrypted.into());
+        }
+        let bytes = unpack(pointer.compression(), stored, size(pointer.lsize())?)?;
+        Ok(Block { bytes, order: pointer.order(), faults: Vec::new() })
+    }
+
+    /// What is wrong with any copy of a block whose stored bytes are known: every DVA, every side, every column.
+    #[must_use]
+    pub fn faults(&self, b: &Blkptr, stored: &[u8]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        self.scrub(b, stored, DEEPEST_GANG, &mut faults);
+        faults
+    }
+
+    fn scrub(&self, b: &Blkptr, stored: &[u8], depth: usize, faults: &mut Vec<Fault>) {
+        let birth = b.written().0;
+        let mut headers = b.copies().filter(|dva| dva.is_gang());
+        let header = headers.find_map(|dva| self.gang_header(b, dva, &mut Vec::new()));
+        for dva in b.copies() {
+            let bytes = if dva.is_gang() { header.as_deref().unwrap_or_default() } else { stored };
+            let extent = Extent { offset: dva.offset(), size: bytes.len(), birth };
+            self.vdevs.scrub(dva.vdev(), &extent, bytes, faults);
+        }
+        let Some((depth, header)) = depth.checked_sub(1).zip(header) else { return };
+        let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
+        let Ok((_, header)) = GangHeader::parse(Input::new(&header, order)) else { return };
+        let mut left = stored;
+        for piece in header.pieces().filter_map(Pointer::stored) {
+            let len = usize::try_from(piece.prop.psize().bytes()).unwrap_or(usize::MAX);
+            let Some((bytes, rest)) = left.split_at_checked(len) else { return };
+            self.scrub(&piece, bytes, depth, faults);
+            left = rest;
         }
     }
 

@@ -129,7 +129,21 @@ impl Object {
     /// `Corrupt` if that is no dnode; a free slot is none.
     pub fn new(store: &Arc<Store>, at: ObjectAt, bytes: &[u8], order: Order) -> Result<Self, Loss> {
         let corrupt = |what: String| Loss::new(at.block(0, DNODE), Why::Corrupt(what));
-        let slot = Slot::parse(Input::new(bytes, order));
+        // what is wrong with a bonus, or encrypted, does not keep from the data
+        let opaque = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            bytes.iter_mut().skip(BONUSTYPE_AT).take(1).for_each(|kind| *kind = 0);
+            bytes
+        };
+        let bonustype = bytes.get(BONUSTYPE_AT).map_or(ObjectType::NONE, |kind| ObjectType(*kind));
+        let without_bonus;
+        let slot = match Slot::parse(Input::new(bytes, order)) {
+            Err(_) => {
+                without_bonus = opaque(bytes);
+                Slot::parse(Input::new(&without_bonus, order))
+            }
+            slot => slot,
+        };
         let dnode = match slot {
             Ok((_, Slot::Dnode(dnode))) => dnode,
             Ok((_, Slot::Free(_))) => return Err(corrupt("no such object".into())),
@@ -149,7 +163,7 @@ impl Object {
             store: store.clone(),
             at,
             r#type: dnode.r#type,
-            bonustype: dnode.bonustype,
+            bonustype,
             levels: dnode.nlevels.max(1),
             block_size,
             span: u32::from(dnode.indblkshift).saturating_sub(BLKPTR_SHIFT),
@@ -161,7 +175,7 @@ impl Object {
         })
     }
 
-    /// The whole dnode, with its bonus.
+    /// The whole dnode, with its bonus; `None` if that cannot be read.
     #[must_use]
     pub fn dnode(&self) -> Option<Dnode<'_>> {
         match Slot::parse(Input::new(&self.dnode, self.order)) {
@@ -245,6 +259,8 @@ impl Object {
             format!("its pointer is of level {}", pointer.level())
         } else if pointer.r#type() != self.r#type {
             format!("its pointer is of type {}, the object of type {}", pointer.r#type(), self.r#type)
+        } else if matches!(pointer, Pointer::Embedded(_)) && (level > 0 || self.r#type == ObjectType::DNODE) {
+            "its pointer is embedded, which such blocks never are".into()
         } else if pointer.lsize() != wanted {
             format!("its pointer is of {:#x} bytes, not of {wanted:#x}", pointer.lsize())
         } else {
@@ -317,6 +333,8 @@ impl Object {
     }
 }
 
+/// Byte of a dnode that says what its bonus holds.
+const BONUSTYPE_AT: usize = 4;
 /// log2 of the bytes of a pointer.
 const BLKPTR_SHIFT: u32 = 7;
 /// Writers never exceed 12; the field of pointers ends at 31.

@@ -43,7 +43,8 @@ impl ObjectSet {
         if pointer.is_hole() {
             return Err(corrupt("was never written".into()));
         }
-        if pointer.r#type() != ObjectType::OBJSET || pointer.level() != 0 {
+        let is_embedded = matches!(pointer, Pointer::Embedded(_));
+        if pointer.r#type() != ObjectType::OBJSET || pointer.level() != 0 || is_embedded {
             let found = format!("its pointer leads to level {} of {}", pointer.level(), pointer.r#type());
             return Err(corrupt(found));
         }

@@ -22,6 +22,7 @@ mod salt;
 pub mod sha256;
 pub mod sha512;
 pub mod skein;
+mod threefish;
 
 pub use gang_header::gang_header;
 pub use log_block::log_block;

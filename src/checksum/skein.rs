@@ -5,10 +5,10 @@
 //! (*UBI*) each takes the key, the configuration, the block, and yields the output. Handbook:
 //! `docs/format/04-checksums.md`, 4.9.
 
-use threefish::Threefish512;
 use zfsp_grammar::input::Order;
 use zfsp_grammar::quantity::Cksum;
 
+use super::threefish::encrypt;
 use super::words;
 
 /// Skein as one pool uses it: what comes before the first byte of a block is computed once.
@@ -82,8 +82,7 @@ fn step(state: State, block: &[u8; STEP], tweak: [u64; 2]) -> State {
     for (word, bytes) in message.iter_mut().zip(block.as_chunks().0) {
         *word = u64::from_le_bytes(*bytes);
     }
-    let mut cipher = message;
-    Threefish512::new_with_tweak_u64(&state, &tweak).encrypt_block_u64(&mut cipher);
+    let mut cipher = encrypt(&state, tweak, message);
     for (word, plain) in cipher.iter_mut().zip(message) {
         *word ^= plain;
     }

@@ -62,14 +62,11 @@ fn members(device: Device) -> Vec<Member> {
     match Member::read(device.clone()) {
         Some(member) if member.config().is_some() => vec![member],
         whole => {
-            let parts = partitions(&device).into_iter().filter_map(Member::read).collect::<Vec<_>>();
+            let parts = device.partitions();
+            let parts: Vec<_> = parts.iter().filter_map(|part| Member::read(device.part(part))).collect();
             if parts.is_empty() { whole.into_iter().collect() } else { parts }
         }
     }
-}
-
-fn partitions(device: &Device) -> Vec<Device> {
-    device.partitions().iter().map(|partition| device.part(partition)).collect()
 }
 
 impl Devices {

@@ -31,7 +31,7 @@ pub struct Pool {
     /// What the newest label calls it.
     pub name: String,
     /// Its devices, as far as they were given.
-    pub members: Vec<Member>,
+    pub members: Arc<Vec<Member>>,
     /// What its blocks are read with.
     pub store: Arc<Store>,
     /// The uberblock that is looked at.
@@ -101,6 +101,13 @@ impl Pool {
     /// If it cannot be had.
     pub fn directory(&self) -> Result<Object> {
         Ok(self.mos.object(POOL_DIRECTORY)?)
+    }
+
+    /// Whether a feature has users; false also where that cannot be read.
+    #[must_use]
+    pub fn uses_feature(&self, guid: &str) -> bool {
+        let Ok(directory) = self.directory() else { return false };
+        Zap::of(&directory).is_ok_and(|directory| open::is_active(&self.mos, &directory, guid))
     }
 
     /// The number that the pool directory has for `key`.

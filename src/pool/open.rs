@@ -11,7 +11,7 @@ use zfsp_grammar::indirect_mapping::MappingEntry;
 use zfsp_grammar::input::{Input, Order, Parse, list};
 use zfsp_grammar::nvlist::Packed;
 use zfsp_grammar::space_map::{Entries, MapType};
-use zfsp_grammar::uberblock::Uberblock;
+use zfsp_grammar::uberblock::{UBERBLOCK_SIZE, Uberblock};
 
 use super::assembly::{Inventory, keep_newest_geometry, tops_of_labels, tops_of_root};
 use super::gather::{Devices, Gathering};
@@ -91,7 +91,9 @@ fn choose(gathering: Gathering, wanted: Option<&str>) -> Result<Devices> {
 
 /// A pool whose devices are known, but not yet its state.
 struct Opening {
-    devices: Devices,
+    guid: u64,
+    name: String,
+    members: Arc<Vec<Member>>,
     /// All uberblocks, the newest first, each once.
     uberblocks: Vec<Uberblock>,
 }
@@ -107,15 +109,15 @@ struct Opened {
 
 impl Opening {
     fn of(devices: Devices) -> Self {
-        let all = devices.members.iter().flat_map(Member::uberblocks);
-        let mut uberblocks: Vec<Uberblock> = all.copied().collect();
+        let Devices { guid, name, members } = devices;
+        let mut uberblocks: Vec<Uberblock> = members.iter().flat_map(Member::uberblocks).copied().collect();
         uberblocks.sort_by_key(|uberblock| std::cmp::Reverse(age(uberblock)));
         uberblocks.dedup();
-        Self { devices, uberblocks }
+        Self { guid, name, members: Arc::new(members), uberblocks }
     }
 
     fn open(self, options: &Options) -> Result<Pool> {
-        let name = &self.devices.name;
+        let name = &self.name;
         let newest = self.uberblocks.first().copied();
         let newest = newest.ok_or_else(|| Error::corrupt(format!("pool {name}: no uberblock is right")))?;
         let wanted = |uberblock: &&Uberblock| options.txg.is_none_or(|txg| uberblock.txg.0 <= txg);
@@ -145,11 +147,15 @@ impl Opening {
             opened.troubles.insert(0, Trouble::Rewound(used));
         }
         let pool = self.finish(uberblock, newest, opened);
-        if options.checkpoint { pool.at_checkpoint() } else { Ok(pool) }
+        if !options.checkpoint {
+            return Ok(pool);
+        }
+        let name = pool.name.clone();
+        pool.checkpoint()?.ok_or_else(|| Error::missing_pool(format!("pool {name} has no checkpoint")))
     }
 
     fn nothing(&self, options: &Options, failures: Vec<String>) -> Error {
-        let name = &self.devices.name;
+        let name = &self.name;
         match (failures.into_iter().next(), options.txg, self.uberblocks.last()) {
             (Some(why), ..) => {
                 Error::corrupt(format!("pool {name}: no uberblock leads to a readable pool; {why}"))
@@ -166,9 +172,9 @@ impl Opening {
 
     /// Reads the MOS below an uberblock, and with it all that reading the rest takes.
     fn follow(&self, uberblock: &Uberblock, newest: &Uberblock) -> Result<Opened> {
-        let members = &self.devices.members;
+        let members = &self.members;
         let mut inventory = Inventory::of(members);
-        let of_labels = |txg| tops_of_labels(members, self.devices.guid, txg);
+        let of_labels = |txg| tops_of_labels(members, self.guid, txg);
         let latest = of_labels(newest.txg.0);
         let mut tops = of_labels(uberblock.txg.0);
         let mut troubles = Vec::new();
@@ -191,12 +197,7 @@ impl Opening {
             Err(error) => {
                 note("the configuration in the MOS cannot be read", error);
                 let children = tops.values().cloned().collect();
-                VdevConfig {
-                    kind: VdevKind::Root,
-                    guid: self.devices.guid,
-                    children,
-                    ..VdevConfig::default()
-                }
+                VdevConfig { kind: VdevKind::Root, guid: self.guid, children, ..VdevConfig::default() }
             }
         };
         if let Err(error) = root_dataset(&mos, &directory) {
@@ -236,29 +237,37 @@ impl Opening {
         if config.guid_sum() != uberblock.guid_sum.0 {
             troubles.push(Trouble::GuidSum);
         }
-        let Devices { guid, name, members } = self.devices;
+        let Self { guid, name, members, .. } = self;
         Pool { guid, name, members, store, uberblock, newest, mos, config, troubles }
     }
 }
 
 impl Pool {
-    /// The same pool as its checkpoint keeps it.
-    fn at_checkpoint(self) -> Result<Self> {
-        let words = {
-            let directory = self.directory()?;
-            Zap::of(&directory)?.get(b"com.delphix:zpool_checkpoint")?
-        };
-        let words =
-            words.ok_or_else(|| Error::missing_pool(format!("pool {} has no checkpoint", self.name)))?;
+    /// The same pool as its checkpoint keeps it, if it has one.
+    ///
+    /// # Errors
+    /// If the pool directory or the state that the checkpoint keeps cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Self>> {
+        let Some(uberblock) = self.checkpoint_uberblock()? else { return Ok(None) };
+        let members = self.members.clone();
+        let opening = Opening { guid: self.guid, name: self.name.clone(), members, uberblocks: Vec::new() };
+        let opened = opening.follow(&uberblock, &self.newest)?;
+        Ok(Some(opening.finish(uberblock, self.newest, opened)))
+    }
+
+    /// The uberblock of the checkpoint, if there is one.
+    ///
+    /// # Errors
+    /// If the pool directory cannot be read there.
+    pub fn checkpoint_uberblock(&self) -> Result<Option<Uberblock>> {
+        let directory = self.directory()?;
+        let Some(words) = Zap::of(&directory)?.get(b"com.delphix:zpool_checkpoint")? else { return Ok(None) };
         // before OpenZFS 2.3 it had one word less
         let mut bytes = words.bytes;
-        bytes.resize(zfsp_grammar::uberblock::UBERBLOCK_SIZE, 0);
+        bytes.resize(UBERBLOCK_SIZE, 0);
         let (_, uberblock) = Uberblock::parse(Input::new(&bytes, Order::Big))
             .map_err(|error| Error::corrupt(format!("checkpoint: {error}")))?;
-        let devices = Devices { guid: self.guid, name: self.name, members: self.members };
-        let opening = Opening { devices, uberblocks: vec![uberblock] };
-        let opened = opening.follow(&uberblock, &self.newest)?;
-        Ok(opening.finish(uberblock, self.newest, opened))
+        Ok(Some(uberblock))
     }
 }
 
@@ -304,7 +313,7 @@ fn salt(directory: &Zap<'_>) -> Result<Option<[u8; 32]>> {
 }
 
 /// Whether a feature has users.
-fn is_active(mos: &ObjectSet, directory: &Zap<'_>, feature: &str) -> bool {
+pub(super) fn is_active(mos: &ObjectSet, directory: &Zap<'_>, feature: &str) -> bool {
     let count = |key| -> Result<u64> {
         let Some(object) = named(mos, directory, key)? else { return Ok(0) };
         Ok(Zap::of(&object)?.number(feature)?.unwrap_or_default())

@@ -104,6 +104,18 @@ impl Vdevs {
         None
     }
 
+    /// What is wrong with any side of `pieces`, whose bytes are known.
+    pub(super) fn scrub_pieces(&self, birth: u64, pieces: &[Piece], bytes: &[u8], faults: &mut Vec<Fault>) {
+        let mut left = bytes;
+        for piece in pieces {
+            // the last sector is longer than what is left of the block
+            let (bytes, rest) = left.split_at_checked(piece.size).unwrap_or((left, &[]));
+            let extent = Extent { offset: piece.offset, size: bytes.len(), birth };
+            self.scrub_concrete(piece.vdev, &extent, bytes, faults);
+            left = rest;
+        }
+    }
+
     /// The distinct contents of a piece.
     fn copies_of(&self, piece: &Piece, birth: u64, faults: &mut Vec<Fault>) -> Vec<Copy> {
         let len = u64::try_from(piece.size).unwrap_or(u64::MAX);

@@ -128,7 +128,30 @@ impl Vdevs {
             }
         }
     }
+    /// What is wrong with any copy that the vdev holds of a block whose bytes are known.
+    pub fn scrub(&self, id: u32, extent: &Extent, bytes: &[u8], faults: &mut Vec<Fault>) {
+        if self.mapping(id).is_none() {
+            return self.scrub_concrete(id, extent, bytes, faults);
+        }
+        let sector = self.top(id).map_or(1, Top::sector);
+        let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
+        match self.pieces(id, extent.offset, size) {
+            Ok(pieces) => self.scrub_pieces(extent.birth, &pieces, bytes, faults),
+            Err(why) => faults.push(fault(id, extent, why)),
+        }
+    }
     /// The same for a vdev that was not removed.
+    pub(super) fn scrub_concrete(&self, id: u32, extent: &Extent, bytes: &[u8], faults: &mut Vec<Fault>) {
+        match self.top(id).map(|top| &top.way) {
+            Some(Way::Plain(node)) => {
+                all(&node.sides(extent.offset, Area::Data, extent.birth), bytes, faults)
+            }
+            Some(Way::Indirect(_)) => {}
+            Some(Way::None(why)) => faults.push(fault(id, extent, why.clone())),
+            None => faults.push(fault(id, extent, "no such vdev".into())),
+        }
+    }
+    /// Reads from a vdev that was not removed.
     pub(super) fn read_concrete(
         &self,
         id: u32,
@@ -174,6 +197,19 @@ fn any(sides: &[Side], extent: &Extent, judge: &Judge<'_>, faults: &mut Vec<Faul
         }
     }
     None
+}
+
+/// Compares every side with the right bytes.
+fn all(sides: &[Side], bytes: &[u8], faults: &mut Vec<Fault>) {
+    let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let mut found = vec![0; bytes.len()];
+    for side in sides {
+        match side.read_into(&mut found) {
+            Ok(()) if found == bytes => {}
+            Ok(()) => faults.push(Fault::new(side, len, FaultKind::Wrong)),
+            Err(error) => faults.push(Fault::unreadable(side, len, &error)),
+        }
+    }
 }
 
 impl Top {

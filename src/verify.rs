@@ -1,0 +1,260 @@
+//! Verification: every reachable block is read and checked.
+//!
+//! Handbook: `docs/format/24-reader-recipes.md`, 24.5.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use zfsp_grammar::blkptr::{Blkptr, Pointer};
+
+use crate::block::{Block, Lost, Stored, Why};
+use crate::object::{Bookmark, Loss};
+use crate::pool::Pool;
+use crate::stats::{Count, Counters, Row};
+use crate::vdev::Fault;
+use crate::walk::{Seen, Visitor, Walk};
+
+/// What is read of a block that has several copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// As many as it takes to have it.
+    #[default]
+    OneCopy,
+    /// All of them: every DVA, every side of mirrors, every column with its parity.
+    AllCopies,
+}
+
+/// Something that is wrong with a block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Which block.
+    pub at: Bookmark,
+    /// The pointer to it; `None` where it is the object that is damaged.
+    pub pointer: Option<Pointer>,
+    /// What happened to it.
+    pub outcome: Outcome,
+    /// What was tried, or is wrong.
+    pub faults: Vec<Fault>,
+    /// It belongs to the checkpoint only.
+    pub is_of_checkpoint: bool,
+}
+
+/// How a block that has something wrong with it was had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// From another copy, or by parity.
+    Repaired,
+    /// Not at all.
+    Lost(Why),
+}
+
+/// What verification came to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Counts of what belongs to the state that was looked at.
+    pub total: Count,
+    /// The same by type and level.
+    pub rows: Vec<Row>,
+    /// Counts of what only the checkpoint still needs.
+    pub checkpoint: Count,
+    /// Blocks that are lost, and objects that are damaged.
+    pub errors: u64,
+    /// Blocks that were had in spite of a fault.
+    pub repaired: u64,
+    /// Bytes that were read and checked.
+    pub checked: u64,
+    /// It was ended early: the counts are what was seen until then.
+    pub is_interrupted: bool,
+}
+
+/// A verification that is under way.
+pub struct Verification<'v> {
+    pool: &'v Pool,
+    depth: Depth,
+    counters: Counters,
+    checkpoint: Counters,
+    is_checkpoint: AtomicBool,
+    seen: Seen,
+    shared: Seen,
+    /// Feature `block_cloning` is in use.
+    has_clones: bool,
+    errors: AtomicU64,
+    repaired: AtomicU64,
+    checked: AtomicU64,
+    found: &'v (dyn Fn(&Finding) + Sync),
+    is_over: AtomicBool,
+    memory: Budget,
+}
+
+impl<'v> Verification<'v> {
+    /// Of this pool; `found` is told of everything that is wrong, from many threads.
+    #[must_use]
+    pub fn new(pool: &'v Pool, depth: Depth, found: &'v (dyn Fn(&Finding) + Sync)) -> Self {
+        Self {
+            pool,
+            depth,
+            counters: Counters::default(),
+            checkpoint: Counters::default(),
+            is_checkpoint: AtomicBool::new(false),
+            seen: Seen::default(),
+            shared: Seen::default(),
+            has_clones: pool.uses_feature("com.fudosecurity:block_cloning"),
+            errors: AtomicU64::new(0),
+            repaired: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
+            found,
+            is_over: AtomicBool::new(false),
+            memory: Budget::default(),
+        }
+    }
+
+    /// Reads and checks everything; returns when all is done, or after [`Verification::stop`].
+    #[must_use]
+    pub fn run(&self) -> Report {
+        Walk::new(self.pool, &self.seen, self).run();
+        if let Ok(Some(checkpoint)) = self.pool.checkpoint() {
+            // what both states have was seen, with all below
+            self.is_checkpoint.store(true, Ordering::SeqCst);
+            Walk::new(&checkpoint, &self.seen, self).run();
+        }
+        self.report()
+    }
+
+    /// Ends it early; from any thread.
+    pub fn stop(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Allocated bytes that were dealt with so far.
+    #[must_use]
+    pub fn progress(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    /// What it has come to so far.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            total: self.counters.total(),
+            rows: self.counters.rows(),
+            checkpoint: self.checkpoint.total(),
+            errors: self.errors.load(Ordering::Relaxed),
+            repaired: self.repaired.load(Ordering::Relaxed),
+            checked: self.checked.load(Ordering::Relaxed),
+            is_interrupted: self.is_over.load(Ordering::SeqCst),
+        }
+    }
+
+    fn count(&self, pointer: &Pointer) {
+        let counters =
+            if self.is_checkpoint.load(Ordering::Relaxed) { &self.checkpoint } else { &self.counters };
+        counters.add(pointer);
+    }
+
+    fn find(&self, at: &Bookmark, pointer: Option<&Pointer>, outcome: Outcome, faults: Vec<Fault>) {
+        let counter = if outcome == Outcome::Repaired { &self.repaired } else { &self.errors };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let is_of_checkpoint = self.is_checkpoint.load(Ordering::Relaxed);
+        (self.found)(&Finding { at: *at, pointer: pointer.copied(), outcome, faults, is_of_checkpoint });
+    }
+
+    /// Reads what is stored, and says what is wrong with it.
+    fn stored(&self, at: &Bookmark, pointer: &Pointer) -> Option<Vec<u8>> {
+        let _held = self.memory.take(pointer.psize());
+        let asize: u64 = pointer.stored().iter().flat_map(Blkptr::copies).map(|dva| dva.asize()).sum();
+        let read = self.pool.store.stored(pointer);
+        self.checked.fetch_add(asize, Ordering::Relaxed);
+        match read {
+            Ok(Stored { bytes, mut faults }) => {
+                if let (Depth::AllCopies, Some(b)) = (self.depth, pointer.stored()) {
+                    faults = self.pool.store.faults(&b, &bytes);
+                }
+                if !faults.is_empty() {
+                    self.find(at, Some(pointer), Outcome::Repaired, faults);
+                }
+                Some(bytes)
+            }
+            Err(Lost { why, faults }) => {
+                self.find(at, Some(pointer), Outcome::Lost(why), faults);
+                None
+            }
+        }
+    }
+}
+
+impl Visitor for Verification<'_> {
+    fn block(&self, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
+        self.count(pointer);
+        // dedup and block cloning let many pointers share a block
+        let may_be_shared = self.has_clones || pointer.stored().is_some_and(|b| b.prop.dedup());
+        if !is_needed && may_be_shared && !self.shared.insert(pointer) {
+            return None;
+        }
+        let stored = self.stored(at, pointer)?;
+        if !is_needed {
+            return None;
+        }
+        match self.pool.store.unpack(pointer, stored) {
+            Ok(block) => Some(block),
+            Err(Lost { why, faults }) => {
+                self.find(at, Some(pointer), Outcome::Lost(why), faults);
+                None
+            }
+        }
+    }
+
+    fn log_block(&self, at: &Bookmark, pointer: &Blkptr, was_claimed: bool) -> Option<Vec<u8>> {
+        let log = Pointer::Block(*pointer);
+        self.count(&log);
+        if was_claimed {
+            return self.stored(at, &log);
+        }
+        self.pool.store.stored_block(pointer).ok().map(|stored| stored.bytes)
+    }
+
+    fn freed(&self, pointer: &Pointer) {
+        self.count(pointer);
+    }
+
+    fn loss(&self, loss: Loss) {
+        self.find(&loss.at, None, Outcome::Lost(loss.lost.why), loss.lost.faults);
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes of stored blocks that may be held at once: with what reconstruction needs beside them it stays below 512 MiB.
+const MOST_HELD: u64 = 96 << 20;
+
+/// Bounds the memory of many threads: large blocks wait for each other.
+#[derive(Debug, Default)]
+struct Budget {
+    held: Mutex<u64>,
+    freed: Condvar,
+}
+
+impl Budget {
+    fn take(&self, bytes: u64) -> Held<'_> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |held: &mut u64| *held != 0 && held.saturating_add(bytes) > MOST_HELD;
+        let mut held = self.freed.wait_while(held, is_full).unwrap_or_else(PoisonError::into_inner);
+        *held = held.saturating_add(bytes);
+        Held { budget: self, bytes }
+    }
+}
+
+/// A part of the budget, given back at the end.
+struct Held<'b> {
+    budget: &'b Budget,
+    bytes: u64,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut held = self.budget.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = held.saturating_sub(self.bytes);
+        self.budget.freed.notify_all();
+    }
+}
