@@ -582,6 +582,14 @@ impl Pointer {
             _ => self.prop().psize().bytes(),
         }
     }
+    /// Blocks below this pointer that are no holes; for dnodes: objects.
+    #[must_use]
+    pub fn fill(&self) -> u64 {
+        match self {
+            Pointer::Embedded(_) => 1,
+            _ => self.stored().map_or(0, |b| b.fill),
+        }
+    }
     /// When this version of the data came into being.
     #[must_use]
     pub fn logical_birth(&self) -> Txg {

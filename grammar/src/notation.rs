@@ -32,6 +32,8 @@ use crate::quantity::{Cksum, Sectors, Txg};
 pub struct Notation {
     /// The pointer.
     pub pointer: Pointer,
+    /// Its words.
+    pub words: [u64; 16],
     /// The text does not tell type, algorithms and byte order: the usual ones were taken.
     pub is_partial: bool,
 }
@@ -52,7 +54,7 @@ impl FromStr for Notation {
 
     fn from_str(text: &str) -> Result<Self, NotationError> {
         if let Some(words) = words(text) {
-            return Ok(Self { pointer: pointer(&words)?, is_partial: false });
+            return Self::of(words, false).map_err(NotationError);
         }
         let mut parts = Parts::default();
         parts.read(text).map_err(NotationError)?;
@@ -72,10 +74,23 @@ pub fn words(text: &str) -> Option<[u64; 16]> {
     parts.next().is_none().then_some(words)
 }
 
-fn pointer(words: &[u64; 16]) -> Result<Pointer, NotationError> {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let read = Pointer::parse(Input::new(&bytes, Order::Little));
-    read.map(|(_, pointer)| pointer).map_err(|error| NotationError(error.to_string()))
+impl Notation {
+    fn of(words: [u64; 16], is_partial: bool) -> Result<Self, String> {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let read = Pointer::parse(Input::new(&bytes, Order::Little));
+        let (_, pointer) = read.map_err(|error| error.to_string())?;
+        Ok(Self { pointer, words, is_partial })
+    }
+    /// The same with other algorithms and byte order: what a partial text leaves open.
+    #[must_use]
+    pub fn with(&self, checksum: Checksum, compression: Compression, order: Order) -> Option<Self> {
+        let mut words = self.words;
+        let [_, _, _, _, _, _, prop, ..] = &mut words;
+        *prop &= !(0x7f << 32 | 0xff << 40 | 1 << 63);
+        *prop |= u64::from(compression.0) << 32 | u64::from(checksum.0) << 40;
+        *prop |= u64::from(order == Order::Little) << 63;
+        Self::of(words, self.is_partial).ok()
+    }
 }
 
 /// What the words of the notation say.
@@ -245,7 +260,7 @@ impl Parts {
     fn finish(mut self) -> Result<Notation, String> {
         let is_partial = self.r#type.is_none();
         if self.hole {
-            return Ok(Notation { pointer: self.hole()?, is_partial });
+            return Notation::of(self.hole()?, is_partial);
         }
         let [first, ..] = self.dva;
         let first = first.ok_or("no place: a block pointer has at least DVA[0]=<vdev:offset:size>")?;
@@ -274,8 +289,7 @@ impl Parts {
             let [.., fill, _, _, _, _] = &mut words;
             *fill |= end.wrapping_shl(32);
         }
-        let pointer = pointer(&words).map_err(|error| error.0)?;
-        Ok(Notation { pointer, is_partial })
+        Notation::of(words, is_partial)
     }
 
     /// Names of new-style types may stand for several: the one that is encrypted if the block is.
@@ -287,14 +301,14 @@ impl Parts {
         self.r#type = fitting.or(self.r#type);
     }
 
-    fn hole(&self) -> Result<Pointer, String> {
+    fn hole(&self) -> Result<[u64; 16], String> {
         let mut words = [0; 16];
         let [.., prop, _, _, _, birth, _, _, _, _, _] = &mut words;
         let lsize = self.lsize.unwrap_or(Sectors::SIZE);
         let (r#type, level) = (self.r#type.unwrap_or_default(), self.level.unwrap_or_default());
         *prop = size(lsize)? | u64::from(r#type.0) << 48 | level << 56;
         *birth = self.logical;
-        pointer(&words).map_err(|error| error.0)
+        Ok(words)
     }
 
     /// The word `prop`.
