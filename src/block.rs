@@ -49,6 +49,8 @@ pub struct Stored {
     pub bytes: Vec<u8>,
     /// What failed or lied before these bytes were had.
     pub faults: Vec<Fault>,
+    /// Which of the copies gave them, from 0.
+    pub copy: usize,
 }
 
 /// A block that could not be had.
@@ -102,7 +104,7 @@ impl Store {
                 Err(Why::Unsupported(format!("embedded block of type {}", b.prop.etype())).into())
             }
             Pointer::Block(_) | Pointer::Authenticated(_) | Pointer::Encrypted(_) => {
-                let Stored { bytes, faults } = self.stored(pointer)?;
+                let Stored { bytes, faults, .. } = self.stored(pointer)?;
                 match self.unpack(pointer, bytes) {
                     Ok(block) => Ok(Block { faults, ..block }),
                     Err(lost) => Err(Lost { faults, ..lost }),
@@ -180,20 +182,23 @@ impl Store {
     pub fn stored_block(&self, b: &Blkptr) -> Result<Stored, Lost> {
         let mut faults = Vec::new();
         match self.gather(b, DEEPEST_GANG, &mut faults) {
-            Ok(bytes) => Ok(Stored { bytes, faults }),
+            Ok((bytes, copy)) => Ok(Stored { bytes, faults, copy }),
             Err(why) => Err(Lost { why, faults }),
         }
     }
 
-    fn gather(&self, b: &Blkptr, depth: usize, faults: &mut Vec<Fault>) -> Result<Vec<u8>, Why> {
+    fn gather(&self, b: &Blkptr, depth: usize, faults: &mut Vec<Fault>) -> Result<(Vec<u8>, usize), Why> {
         let psize = size(b.prop.psize().bytes())?;
         // an algorithm that cannot be computed is told before anything is read
         self.checker.verify(b, &[]).map_err(unchecked)?;
         let mut gang = None;
-        for dva in b.copies() {
+        for (copy, dva) in b.copies().enumerate() {
             if dva.is_gang() {
                 match self.gang_header(b, dva, faults) {
-                    Some(header) => return self.assemble(b, &header, psize, depth, faults),
+                    Some(header) => {
+                        let bytes = self.assemble(b, &header, psize, depth, faults)?;
+                        return Ok((bytes, copy));
+                    }
                     None => gang = Some(Why::NoCopy),
                 }
                 continue;
@@ -201,7 +206,7 @@ impl Store {
             let extent = Extent { offset: dva.offset(), size: psize, birth: b.written().0 };
             let judge: &Judge<'_> = &|bytes| self.is_right(b, bytes);
             if let Some(bytes) = self.vdevs.read(dva.vdev(), &extent, judge, faults) {
-                return Ok(bytes);
+                return Ok((bytes, copy));
             }
         }
         Err(gang.unwrap_or(Why::NoCopy))
@@ -260,7 +265,7 @@ impl Store {
             if len > left || len >= psize {
                 return Err(Why::Corrupt(format!("the pieces of a gang block exceed its {psize:#x} bytes")));
             }
-            bytes.extend(self.gather(&plain, depth, faults)?);
+            bytes.extend(self.gather(&plain, depth, faults)?.0);
         }
         if bytes.len() == psize {
             Ok(bytes)

@@ -275,6 +275,15 @@ impl Object {
         1u64.unbounded_shl(self.span.saturating_add(BLKPTR_SHIFT))
     }
 
+    /// The bytes of the object that a block holds, or that lie below it; `None` for the spill block.
+    #[must_use]
+    pub fn range(&self, level: i64, blkid: u64) -> Option<std::ops::Range<u64>> {
+        let level = u8::try_from(level).ok()?;
+        let span = self.block_size.checked_mul(1u64.checked_shl(self.below(level))?)?;
+        let start = blkid.checked_mul(span).filter(|_| blkid < SPILL)?;
+        Some(start..start.checked_add(span)?)
+    }
+
     /// log2 of the data blocks below one pointer of `level`.
     pub(crate) fn below(&self, level: u8) -> u32 {
         self.span.saturating_mul(level.into())

@@ -2,6 +2,7 @@
 //!
 //! Handbook: `docs/format/24-reader-recipes.md`, 24.5.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use crate::block::{Block, Lost, Stored, Why};
 use crate::object::{Bookmark, Loss};
 use crate::pool::Pool;
 use crate::stats::{Count, Counters, Row};
-use crate::vdev::Fault;
+use crate::vdev::{Fault, Top};
 use crate::walk::{Seen, Visitor, Walk};
 
 /// What is read of a block that has several copies.
@@ -42,10 +43,34 @@ pub struct Finding {
 /// How a block that has something wrong with it was had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// From another copy, or by parity.
-    Repaired,
+    /// In spite of that.
+    Repaired(Remedy),
     /// Not at all.
     Lost(Why),
+}
+
+/// What gave a block that has something wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The copy that is asked first: another one is damaged.
+    NotNeeded,
+    /// Another side of the mirror.
+    OtherSide,
+    /// Parity.
+    Parity,
+    /// Another of the pointer's copies, counted from 0.
+    OtherCopy(usize),
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNeeded => f.write_str("its first copy"),
+            Self::OtherSide => f.write_str("another side of the mirror"),
+            Self::Parity => f.write_str("parity"),
+            Self::OtherCopy(n) => write!(f, "copy {n}"),
+        }
+    }
 }
 
 /// What verification came to.
@@ -152,10 +177,26 @@ impl<'v> Verification<'v> {
     }
 
     fn find(&self, at: &Bookmark, pointer: Option<&Pointer>, outcome: Outcome, faults: Vec<Fault>) {
-        let counter = if outcome == Outcome::Repaired { &self.repaired } else { &self.errors };
+        let counter = match outcome {
+            Outcome::Repaired(_) => &self.repaired,
+            Outcome::Lost(_) => &self.errors,
+        };
         counter.fetch_add(1, Ordering::Relaxed);
         let is_of_checkpoint = self.is_checkpoint.load(Ordering::Relaxed);
         (self.found)(&Finding { at: *at, pointer: pointer.copied(), outcome, faults, is_of_checkpoint });
+    }
+
+    /// What gave the block.
+    fn remedy(&self, pointer: &Pointer, stored: &Stored) -> Remedy {
+        if stored.faults.is_empty() {
+            return Remedy::NotNeeded;
+        }
+        if stored.copy != 0 {
+            return Remedy::OtherCopy(stored.copy);
+        }
+        let first = pointer.stored().and_then(|b| b.dva.first().copied());
+        let top = first.and_then(|dva| self.pool.store.vdevs.top(dva.vdev()));
+        if top.is_some_and(Top::is_striped) { Remedy::Parity } else { Remedy::OtherSide }
     }
 
     /// Reads what is stored, and says what is wrong with it.
@@ -165,12 +206,14 @@ impl<'v> Verification<'v> {
         let read = self.pool.store.stored(pointer);
         self.checked.fetch_add(asize, Ordering::Relaxed);
         match read {
-            Ok(Stored { bytes, mut faults }) => {
+            Ok(stored) => {
+                let remedy = self.remedy(pointer, &stored);
+                let Stored { bytes, mut faults, .. } = stored;
                 if let (Depth::AllCopies, Some(b)) = (self.depth, pointer.stored()) {
                     faults = self.pool.store.faults(&b, &bytes);
                 }
                 if !faults.is_empty() {
-                    self.find(at, Some(pointer), Outcome::Repaired, faults);
+                    self.find(at, Some(pointer), Outcome::Repaired(remedy), faults);
                 }
                 Some(bytes)
             }

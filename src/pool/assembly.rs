@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use zfsp_grammar::indirect_mapping::MappingEntry;
+use zfsp_grammar::uberblock::RaidzReflow;
 
 use super::member::{LabelConfig, Member};
 use crate::device::Device;
 use crate::vdev::config::{VdevConfig, VdevKind};
-use crate::vdev::{Leaf, Missed, Parts};
+use crate::vdev::{Leaf, Missed, Parts, Reflow};
 
 /// Top-level vdevs: more cannot be described in a label of 112 KiB.
 const MOST_TOPS: u64 = 4096;
@@ -85,12 +86,14 @@ pub(super) struct Inventory {
     pub(super) mappings: HashMap<u64, Vec<MappingEntry>>,
     /// What devices may lack, by guid.
     pub(super) missed: HashMap<u64, Missed>,
+    /// Of the newest uberblock.
+    reflow: RaidzReflow,
 }
 
 impl Inventory {
     /// Of these devices.
-    pub(super) fn of(members: &[Member]) -> Self {
-        let mut all = Self::default();
+    pub(super) fn of(members: &[Member], reflow: RaidzReflow) -> Self {
+        let mut all = Self { reflow, ..Self::default() };
         let mut found: Vec<(&LabelConfig, &Device)> =
             members.iter().filter_map(|member| Some((member.config()?, &member.device))).collect();
         // of two copies of a device the newer one is asked first
@@ -120,6 +123,9 @@ impl Parts for Inventory {
     fn missed(&self, config: &VdevConfig) -> Missed {
         let missed = self.missed.get(&config.guid).cloned().unwrap_or_default();
         Missed { is_resilvering: config.is_resilvering, ..missed }
+    }
+    fn reflow(&self) -> Reflow {
+        Reflow { offset: self.reflow.offset().bytes(), state: self.reflow.state() }
     }
     fn mapping(&self, config: &VdevConfig) -> Option<Vec<MappingEntry>> {
         self.mappings.get(&config.guid).cloned()

@@ -173,7 +173,7 @@ impl Opening {
     /// Reads the MOS below an uberblock, and with it all that reading the rest takes.
     fn follow(&self, uberblock: &Uberblock, newest: &Uberblock) -> Result<Opened> {
         let members = &self.members;
-        let mut inventory = Inventory::of(members);
+        let mut inventory = Inventory::of(members, newest.raidz_reflow_info);
         let of_labels = |txg| tops_of_labels(members, self.guid, txg);
         let latest = of_labels(newest.txg.0);
         let mut tops = of_labels(uberblock.txg.0);

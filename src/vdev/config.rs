@@ -7,6 +7,8 @@ use std::fmt;
 
 use zfsp_grammar::nvlist::{List, Value};
 
+use super::DraidConfig;
+
 /// A vdev as a configuration describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VdevConfig {
@@ -32,7 +34,7 @@ pub struct VdevConfig {
     pub is_expanding: bool,
     /// Transaction groups from which on blocks have one more column, ascending.
     pub expand_txgs: Vec<u64>,
-    /// Groups of a dRAID.
+    /// Groups and spares of a dRAID.
     pub draid: Option<DraidConfig>,
     /// Number of a distributed spare.
     pub spare_id: Option<u64>,
@@ -60,19 +62,6 @@ pub struct VdevConfig {
     pub top_zap: Option<u64>,
     /// The vdevs below, by id.
     pub children: Vec<VdevConfig>,
-}
-
-/// What a dRAID is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DraidConfig {
-    /// Data columns of a group.
-    pub ndata: u64,
-    /// Distributed spares.
-    pub nspares: u64,
-    /// Groups of a slice.
-    pub ngroups: u64,
-    /// Children of a failure group, if there are several of these.
-    pub nchildren: Option<u64>,
 }
 
 /// `type` of a vdev.
@@ -126,11 +115,13 @@ impl VdevConfig {
             Some(depth) => list.lists("children").iter().map(|child| Self::nested(child, depth)).collect(),
             None => Vec::new(),
         };
+        let path = list.text("path").map(|path| String::from_utf8_lossy(path.0).into_owned());
         let kind = list.text("type").map_or(VdevKind::Missing, |text| VdevKind::of(text.0));
+        let spare_id = number("spareid").or_else(|| spare_of_path(path.as_deref()?));
         Self {
             id: number("id").unwrap_or_default(),
             guid: number("guid").unwrap_or_default(),
-            path: list.text("path").map(|path| String::from_utf8_lossy(path.0).into_owned()),
+            path,
             ashift: number("ashift"),
             asize: number("asize"),
             // pools of versions below 3 do not say it
@@ -139,8 +130,8 @@ impl VdevConfig {
             is_removing: is_set("removing"),
             is_expanding: is_set("raidz_expanding"),
             expand_txgs: list.numbers("raidz_expand_txgs").to_vec(),
-            draid: DraidConfig::of(list),
-            spare_id: number("spareid"),
+            draid: draid(list),
+            spare_id,
             top_guid: number("top_guid"),
             indirect_object: number("com.delphix:indirect_object").filter(|object| *object != 0),
             indirect_births: number("com.delphix:indirect_births").filter(|object| *object != 0),
@@ -182,15 +173,25 @@ impl VdevConfig {
 /// Persistent states of a device: keys that are 1.
 const STATES: [&str; 7] = ["offline", "faulted", "degraded", "removed", "unspare", "not_present", "is_spare"];
 
-impl DraidConfig {
-    fn of(list: &List<'_>) -> Option<Self> {
-        Some(Self {
-            ndata: list.number("draid_ndata")?,
-            nspares: list.number("draid_nspares").unwrap_or_default(),
-            ngroups: list.number("draid_ngroups")?,
-            nchildren: list.number("draid_nchildren"),
-        })
-    }
+/// The number of a distributed spare, of a path like `draid2-0-1`: parity, top-level vdev, spare.
+fn spare_of_path(path: &str) -> Option<u64> {
+    let mut parts = path.strip_prefix("draid")?.split('-');
+    let numbers = [parts.next()?, parts.next()?, parts.next()?].map(str::parse);
+    let [Ok::<u64, _>(_), Ok::<u64, _>(_), Ok(spare)] = numbers else { return None };
+    Some(spare)
+}
+
+/// What a dRAID is made of, if the list describes one.
+fn draid(list: &List<'_>) -> Option<DraidConfig> {
+    Some(DraidConfig {
+        width: list.lists("children").len(),
+        nparity: list.number("nparity")?,
+        ndata: list.number("draid_ndata")?,
+        nspares: list.number("draid_nspares").unwrap_or_default(),
+        ngroups: list.number("draid_ngroups")?,
+        nchildren: list.number("draid_nchildren"),
+        ashift: list.number("ashift")?,
+    })
 }
 
 /// The names that the format has.

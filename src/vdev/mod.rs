@@ -4,13 +4,24 @@
 //! way is named. Handbook: `docs/format/20-vdevs-raidz.md`, `docs/format/21-draid.md`.
 
 pub mod config;
+mod draid;
+mod galois;
 mod indirect;
+mod layout;
+mod node;
+mod parity;
+mod raidz;
 mod side;
+mod striped;
 mod tree;
 
+pub use draid::{Draid, DraidConfig};
 pub use indirect::Piece;
+pub use layout::{Layout, Role, Spot};
+pub use node::Missed;
+pub use raidz::{Raidz, Reflow};
 pub use side::{Fault, FaultKind, Leaf, Side};
-pub use tree::{Missed, Parts, Top, Vdevs};
+pub use tree::{Parts, Top, Vdevs};
 
 /// Whether bytes are the block that is looked for: its checksum decides. A block without a checksum takes what comes.
 pub type Judge<'j> = dyn Fn(&[u8]) -> bool + Sync + 'j;
@@ -29,8 +40,6 @@ pub struct Extent {
 
 /// The devices below a striped vdev.
 pub(crate) trait Children: Sync {
-    /// How many there are.
-    fn count(&self) -> usize;
     /// Every way to the bytes at `offset` of child `n`, best first: one for a device, more for a spare in use or a
     /// replacement that is under way. A missing device is a side all the same.
     fn sides(&self, n: usize, offset: u64, area: Area) -> Vec<Side>;

@@ -3,20 +3,15 @@
 //! Handbook: `docs/format/20-vdevs-raidz.md`, 20.3.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use zfsp_grammar::indirect_mapping::MappingEntry;
-use zfsp_grammar::label::DATA_AT;
 
 use super::config::{VdevConfig, VdevKind};
+use super::node::{Below, Missed, Node};
 use super::side::{Fault, FaultKind, Leaf, Side};
-use super::{Area, Extent, Judge};
-
-/// Where the scratch area of a RAID-Z expansion starts on a device: the boot region.
-const SCRATCH_AT: u64 = 512 << 10;
-/// Spares of spares: more than a dRAID can have.
-const MOST_REDIRECTIONS: usize = 256;
+use super::{Area, Draid, Extent, Judge, Layout, Raidz, Reflow, striped};
+use crate::error::{Error, Result};
 
 /// The top-level vdevs of a pool, by the number that DVAs call them.
 #[derive(Debug, Default)]
@@ -37,32 +32,34 @@ pub struct Top {
 enum Way {
     /// Every side holds all.
     Plain(Node),
+    /// In columns on its children.
+    Striped(Stripes, Vec<Node>),
     /// Elsewhere.
     Indirect(Vec<MappingEntry>),
     /// Not at all, and why.
     None(String),
 }
 
-/// A vdev whose every leaf holds the same bytes.
+/// How a block is laid out over the children.
 #[derive(Debug)]
-enum Node {
-    Leaf { leaf: Arc<Leaf>, missed: Missed },
-    AnyOf(Vec<Node>),
-    DistributedSpare,
+enum Stripes {
+    Raidz(Raidz),
+    Draid(Draid),
 }
 
-/// Transaction groups whose writes a device may lack.
-#[derive(Clone, Debug, Default)]
-pub struct Missed {
-    /// As its dirty time log says, sorted.
-    pub txgs: Vec<Range<u64>>,
-    /// All that is older may be missing: a resilver was not finished.
-    pub is_resilvering: bool,
-}
-
-impl Missed {
-    fn contains(&self, txg: u64) -> bool {
-        self.is_resilvering || self.txgs.iter().any(|range| range.contains(&txg))
+impl Stripes {
+    fn layout(&self, extent: &Extent) -> Result<Layout> {
+        match self {
+            Self::Raidz(raidz) => raidz.layout(extent),
+            Self::Draid(draid) => draid.layout(extent),
+        }
+    }
+    fn below<'v>(&'v self, nodes: &'v [Node], extent: &Extent) -> Below<'v> {
+        let draid = match self {
+            Self::Raidz(_) => None,
+            Self::Draid(draid) => Some(draid),
+        };
+        Below { nodes, draid, birth: extent.birth }
     }
 }
 
@@ -72,6 +69,8 @@ pub trait Parts {
     fn leaves(&self, config: &VdevConfig) -> Vec<Arc<Leaf>>;
     /// What that leaf may lack.
     fn missed(&self, config: &VdevConfig) -> Missed;
+    /// How far the expansion of a RAID-Z has come, as the newest uberblock says it.
+    fn reflow(&self) -> Reflow;
     /// The mapping of a removed vdev; `None` if it was not read.
     fn mapping(&self, config: &VdevConfig) -> Option<Vec<MappingEntry>>;
 }
@@ -146,6 +145,10 @@ impl Vdevs {
             Some(Way::Plain(node)) => {
                 all(&node.sides(extent.offset, Area::Data, extent.birth), bytes, faults)
             }
+            Some(Way::Striped(stripes, nodes)) => match stripes.layout(extent) {
+                Ok(layout) => striped::scrub(&layout, &stripes.below(nodes, extent), bytes, faults),
+                Err(error) => faults.push(fault(id, extent, error.reason())),
+            },
             Some(Way::Indirect(_)) => {}
             Some(Way::None(why)) => faults.push(fault(id, extent, why.clone())),
             None => faults.push(fault(id, extent, "no such vdev".into())),
@@ -163,6 +166,16 @@ impl Vdevs {
             Some(Way::Plain(node)) => {
                 any(&node.sides(extent.offset, Area::Data, extent.birth), extent, judge, faults)
             }
+            Some(Way::Striped(stripes, nodes)) => match stripes.layout(extent) {
+                Ok(layout) => {
+                    let below = stripes.below(nodes, extent);
+                    striped::read(&layout, &below, extent.size, judge, faults)
+                }
+                Err(error) => {
+                    faults.push(fault(id, extent, error.reason()));
+                    None
+                }
+            },
             Some(Way::Indirect(_)) => None,
             Some(Way::None(why)) => {
                 faults.push(fault(id, extent, why.clone()));
@@ -174,6 +187,22 @@ impl Vdevs {
             }
         }
     }
+}
+
+/// How the blocks of a RAID-Z or dRAID lie.
+fn stripes(config: &VdevConfig, parts: &dyn Parts) -> Result<Stripes> {
+    if let Some(draid) = config.draid {
+        return Draid::new(draid).map(Stripes::Draid);
+    }
+    let missing = |key| Error::corrupt(format!("{} without {key}", config.kind));
+    let nparity = config.nparity.ok_or_else(|| missing("nparity"))?;
+    let ashift = config.ashift.ok_or_else(|| missing("ashift"))?;
+    if config.kind == VdevKind::Draid {
+        return Err(missing("draid_ndata"));
+    }
+    let reflow = config.is_expanding.then(|| parts.reflow());
+    let raidz = Raidz::new(config.children.len(), nparity, ashift, config.expand_txgs.clone(), reflow);
+    raidz.map(Stripes::Raidz)
 }
 
 /// A vdev as a whole does not give an extent.
@@ -218,6 +247,13 @@ impl Top {
             VdevKind::Disk | VdevKind::File | VdevKind::Mirror | VdevKind::Replacing | VdevKind::Spare => {
                 Way::Plain(Node::new(&config, parts))
             }
+            VdevKind::Raidz | VdevKind::Draid => match stripes(&config, parts) {
+                Ok(stripes) => Way::Striped(
+                    stripes,
+                    config.children.iter().map(|child| Node::new(child, parts)).collect(),
+                ),
+                Err(error) => Way::None(error.reason()),
+            },
             VdevKind::Indirect => match parts.mapping(&config) {
                 Some(mapping) => Way::Indirect(mapping),
                 None => Way::None("its mapping could not be read".into()),
@@ -244,6 +280,11 @@ impl Top {
         let columns = self.config.draid.and_then(|draid| usize::try_from(draid.ndata).ok()).unwrap_or(1);
         self.sector().saturating_mul(columns)
     }
+    /// Whether blocks lie in columns with parity on it.
+    #[must_use]
+    pub fn is_striped(&self) -> bool {
+        matches!(self.way, Way::Striped(..))
+    }
     /// Where its data went, if it was removed.
     #[must_use]
     pub fn mapping(&self) -> Option<&[MappingEntry]> {
@@ -257,51 +298,8 @@ impl Top {
     pub fn leaves(&self) -> Vec<&Arc<Leaf>> {
         match &self.way {
             Way::Plain(node) => node.leaves(),
+            Way::Striped(_, nodes) => nodes.iter().flat_map(Node::leaves).collect(),
             Way::Indirect(_) | Way::None(_) => Vec::new(),
-        }
-    }
-}
-
-impl Node {
-    fn new(config: &VdevConfig, parts: &dyn Parts) -> Self {
-        match config.kind {
-            VdevKind::Mirror | VdevKind::Replacing | VdevKind::Spare => {
-                Self::AnyOf(config.children.iter().map(|child| Self::new(child, parts)).collect())
-            }
-            VdevKind::DistributedSpare => Self::DistributedSpare,
-            _ => {
-                let leaf = |leaf| Self::Leaf { leaf, missed: parts.missed(config) };
-                Self::AnyOf(parts.leaves(config).into_iter().map(leaf).collect())
-            }
-        }
-    }
-    /// Every way to the byte at `offset`: first those that are known to have it.
-    fn sides(&self, offset: u64, area: Area, birth: u64) -> Vec<Side> {
-        let mut sides = Vec::new();
-        self.collect(offset, area, birth, &mut sides);
-        sides.sort_by_key(|side| !side.is_current);
-        sides
-    }
-    fn collect(&self, offset: u64, area: Area, birth: u64, sides: &mut Vec<Side>) {
-        match self {
-            Self::Leaf { leaf, missed } => {
-                let start = match area {
-                    Area::Data => DATA_AT,
-                    Area::Scratch => SCRATCH_AT,
-                };
-                // an offset that leaves all devices is refused by the device
-                let at = offset.saturating_add(start);
-                sides.push(Side { leaf: leaf.clone(), at, is_current: !missed.contains(birth) });
-            }
-            Self::AnyOf(nodes) => nodes.iter().for_each(|node| node.collect(offset, area, birth, sides)),
-            Self::DistributedSpare => {}
-        }
-    }
-    fn leaves(&self) -> Vec<&Arc<Leaf>> {
-        match self {
-            Self::Leaf { leaf, .. } => vec![leaf],
-            Self::AnyOf(nodes) => nodes.iter().flat_map(Node::leaves).collect(),
-            Self::DistributedSpare => Vec::new(),
         }
     }
 }
