@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod args;
 mod config;
+mod interrupt;
 mod label;
 mod manual;
 mod names;
@@ -17,6 +18,7 @@ mod style;
 mod summary;
 mod table;
 mod uberblocks;
+mod verify;
 
 use args::{Args, Command};
 use session::Session;
@@ -34,6 +36,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Summary => summary::run(&mut session),
         Command::Label(options) => label::run(&mut session, options),
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
+        Command::Verify(options) => verify::run(&mut session, options),
         Command::Config => config::run(&mut session),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
