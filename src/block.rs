@@ -218,8 +218,8 @@ impl Store {
         matches!(self.checker.verify(b, bytes), Ok(Verdict::Verified | Verdict::Unchecked))
     }
 
-    /// The gang header at `dva`.
-    fn gang_header(&self, b: &Blkptr, dva: &Dva, faults: &mut Vec<Fault>) -> Option<Vec<u8>> {
+    /// The gang header at `dva`, proven.
+    pub fn gang_header(&self, b: &Blkptr, dva: &Dva, faults: &mut Vec<Fault>) -> Option<Vec<u8>> {
         let size = self.gang_header_size(b);
         let extent = Extent { offset: dva.offset(), size, birth: b.written().0 };
         let small =

@@ -1,6 +1,7 @@
 //! zfsp reads ZFS without ZFS.
 
 pub mod block;
+pub mod block_tree;
 mod cache;
 pub mod checksum;
 pub mod compress;
