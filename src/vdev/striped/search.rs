@@ -15,12 +15,12 @@ use super::stripes::Stripes;
 
 /// How much work may go into one block.
 pub(super) struct Budget {
-    sets: usize,
+    looks: usize,
     bytes: usize,
 }
 
-/// Sets of devices and columns that are looked at: all triples of 180 devices. Mostly a glance at a few bytes.
-const MAX_SETS: usize = 1 << 20;
+/// Times that a row is looked at, whether a set of devices or columns fits it: a second, or two where it is wide.
+const MAX_LOOKS: usize = 1 << 20;
 
 /// Bytes of blocks whose checksum is taken: a second or three, and some thousand trials for usual blocks.
 const MAX_BYTES: usize = 1 << 29;
@@ -57,6 +57,8 @@ pub(super) fn search(stripes: &mut Stripes<'_>, judge: &Judge<'_>, budget: &mut 
     if rows.is_empty() {
         return false;
     }
+    // short rows keep more parity to tell
+    rows.sort_by_key(|row| !row.is_short());
     let mut for_devices = budget.halve();
     let mut search = Search { rows, data, judge };
     let is_found = search.by_devices(most, &mut for_devices);
@@ -98,11 +100,11 @@ impl Search<'_> {
         for size in 1..=most.min(suspects.len()) {
             let mut chosen: Vec<usize> = (0..size).collect();
             loop {
-                if !budget.look() {
+                if budget.is_spent() {
                     return false;
                 }
                 let set: Vec<Suspect> = chosen.iter().filter_map(|n| suspects.get(*n)).copied().collect();
-                if let Some(solvers) = self.solvers(&set) {
+                if let Some(solvers) = self.solvers(&set, budget) {
                     if !budget.judge(self.data.len()) {
                         return false;
                     }
@@ -136,7 +138,7 @@ impl Search<'_> {
 
     /// For every row, how to make what the suspects hold of it: `None` if they cannot be those that lie, all of them
     /// and no others, or if that makes no difference.
-    fn solvers(&self, suspects: &[Suspect]) -> Option<Vec<Rc<Solver>>> {
+    fn solvers(&self, suspects: &[Suspect], budget: &mut Budget) -> Option<Vec<Rc<Solver>>> {
         let mut solvers: Vec<Rc<Solver>> = Vec::new();
         let mut is_tried = false;
         for row in &self.rows {
@@ -145,7 +147,7 @@ impl Search<'_> {
                 let column = row.column_of(*suspect).filter(|column| !lost.contains(column));
                 lost.extend(column);
             }
-            if lost.len() > row.set.nparity {
+            if lost.len() > row.set.nparity || !budget.look() {
                 return None;
             }
             let solver = match solvers.last() {
@@ -232,6 +234,10 @@ impl Row<'_> {
         })
     }
 
+    fn is_short(&self) -> bool {
+        (0..self.set.columns).any(|column| self.set.is_padding((self.row, column)))
+    }
+
     /// Whether parity and data disagree.
     fn is_damaged(&self) -> bool {
         let mut usable = self.syndromes.iter().enumerate().filter(|(n, _)| !self.lost.contains(n));
@@ -285,24 +291,28 @@ pub(super) fn next_set(set: &mut [usize], count: usize) -> bool {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { sets: MAX_SETS, bytes: MAX_BYTES }
+        Self { looks: MAX_LOOKS, bytes: MAX_BYTES }
     }
 
     /// Half of what is left.
     fn halve(&mut self) -> Self {
-        self.sets /= 2;
+        self.looks /= 2;
         self.bytes /= 2;
         Self { ..*self }
     }
 
     fn give_back(&mut self, unspent: &Self) {
-        self.sets = self.sets.saturating_add(unspent.sets);
+        self.looks = self.looks.saturating_add(unspent.looks);
         self.bytes = self.bytes.saturating_add(unspent.bytes);
     }
 
-    /// Whether another set may be looked at.
+    fn is_spent(&self) -> bool {
+        self.looks == 0
+    }
+
+    /// Whether a row may be looked at once more.
     fn look(&mut self) -> bool {
-        take(&mut self.sets, 1)
+        take(&mut self.looks, 1)
     }
 
     /// Whether the checksum of `size` bytes may be taken.
