@@ -6,6 +6,7 @@
 //! left over tells at once whether the set can be it; only sets of full size need a checksum each. When no
 //! set will do, each row may have lost its own columns.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::super::Judge;
@@ -41,27 +42,30 @@ pub(super) fn search(stripes: &mut Stripes<'_>, judge: &Judge<'_>, budget: &mut 
     }
     let Stripes { data, parts } = stripes;
     let mut rows = Vec::new();
-    let mut most = 0_usize;
-    for part in parts {
-        let known = rows.len();
+    for (number, part) in parts.iter().enumerate() {
         let syndromes = |row| (0..part.set.nparity).map(|n| part.syndrome(n, row, data)).collect();
         let all = (0..part.set.rows).map(|row| Row {
             set: part.set,
+            part: number,
             row,
             lost: part.lost_in(row),
             syndromes: syndromes(row),
         });
         rows.extend(all.filter(Row::is_damaged));
-        most = most.saturating_add(if rows.len() > known { part.set.nparity } else { 0 });
     }
-    if rows.is_empty() {
-        return false;
-    }
+    let Some(first) = rows.first() else { return false };
+    let is_in_one_part = rows.iter().all(|row| row.part == first.part);
+    let nparity = first.set.nparity;
     // short rows keep more parity to tell
     rows.sort_by_key(|row| !row.is_short());
     let mut for_devices = budget.halve();
     let mut search = Search { rows, data, judge };
-    let is_found = search.by_devices(most, &mut for_devices);
+    let devices = search.suspects();
+    let mut is_found = search.by_devices(&devices, nparity, &mut for_devices);
+    if !is_found && !is_in_one_part {
+        let apart = search.suspects_apart();
+        is_found = search.by_devices(&apart, nparity.saturating_mul(parts.len()), &mut for_devices);
+    }
     budget.give_back(&for_devices);
     is_found || search.by_rows(budget)
 }
@@ -76,6 +80,8 @@ struct Search<'s> {
 /// A row and all that is known of it.
 struct Row<'s> {
     set: &'s RowSet,
+    /// Number of the row set.
+    part: usize,
     row: usize,
     /// Columns that no device gave.
     lost: Vec<usize>,
@@ -86,6 +92,11 @@ struct Row<'s> {
 #[derive(Clone, Copy, Debug)]
 enum Suspect {
     Child(usize),
+    /// What is on child `index` of row set `part`.
+    ChildOf {
+        index: usize,
+        part: usize,
+    },
     /// What was on child `index` when there were `width`, and was dealt out anew since.
     Former {
         index: usize,
@@ -95,8 +106,7 @@ enum Suspect {
 
 impl Search<'_> {
     /// Takes sets of up to `most` suspects for lost.
-    fn by_devices(&mut self, most: usize, budget: &mut Budget) -> bool {
-        let suspects = self.suspects();
+    fn by_devices(&mut self, suspects: &[Suspect], most: usize, budget: &mut Budget) -> bool {
         for size in 1..=most.min(suspects.len()) {
             let mut chosen: Vec<usize> = (0..size).collect();
             loop {
@@ -122,10 +132,21 @@ impl Search<'_> {
         false
     }
 
+    /// The children of each part of a block by themselves.
+    fn suspects_apart(&self) -> Vec<Suspect> {
+        let places = self.rows.iter().flat_map(|row| {
+            let column = |column| (row.part, row.set.place((row.row, column)).child);
+            (0..row.set.columns).map(column)
+        });
+        let places: BTreeSet<(usize, usize)> = places.collect();
+        places.into_iter().map(|(part, index)| Suspect::ChildOf { index, part }).collect()
+    }
+
+    /// The children, and former ones.
     fn suspects(&self) -> Vec<Suspect> {
         let cells = self.rows.iter().flat_map(|row| (0..row.set.columns).map(move |column| (row, column)));
         let children = cells.map(|(row, column)| row.set.place((row.row, column)).child);
-        let children: std::collections::BTreeSet<usize> = children.collect();
+        let children: BTreeSet<usize> = children.collect();
         let former = self.rows.first().map(|row| match &row.set.places {
             Places::Columns(_) => Vec::new(),
             Places::Numbered(numbering) => numbering.former_widths().collect(),
@@ -147,7 +168,7 @@ impl Search<'_> {
                 let column = row.column_of(*suspect).filter(|column| !lost.contains(column));
                 lost.extend(column);
             }
-            if lost.len() > row.set.nparity || !budget.look() {
+            if !budget.look() || lost.len() > row.set.nparity {
                 return None;
             }
             let solver = match solvers.last() {
@@ -226,6 +247,9 @@ impl Row<'_> {
             !self.set.is_padding(cell)
                 && match (suspect, &self.set.places) {
                     (Suspect::Child(child), _) => self.set.place(cell).child == child,
+                    (Suspect::ChildOf { index, part }, _) => {
+                        self.part == part && self.set.place(cell).child == index
+                    }
                     (Suspect::Former { .. }, Places::Columns(_)) => false,
                     (Suspect::Former { index, width }, Places::Numbered(numbering)) => {
                         numbering.child_of(cell, width) == index

@@ -419,6 +419,29 @@ fn a_hopeless_block_is_given_up() {
     }
 }
 
+/// A block in two groups of a dRAID: each of them has its own parity, and its own liar.
+#[test]
+fn each_group_may_have_its_liar() {
+    let config =
+        DraidConfig { width: 5, nparity: 1, ndata: 2, nspares: 1, ngroups: 4, nchildren: None, ashift: 9 };
+    let stripe = 3 << 9;
+    let offset = (1 << 15) * stripe - 20 * stripe;
+    let layout = Draid::new(config).unwrap().layout(&Extent { offset, size: 40 << 10, birth: 0 }).unwrap();
+    let case = Case { layout, children: 5, nparity: 1, block: noise(40 << 10, 3) };
+    let mut images = case.images();
+    assert_eq!(case.layout.sets.len(), 2);
+    for set in &case.layout.sets {
+        for row in 0..set.rows {
+            let cell = (row, 1);
+            let range = images.range(set, cell);
+            images.bytes[set.place(cell).child][range][9] ^= 1;
+        }
+    }
+    let (read, faults) = case.read(&images.disks(&BTreeSet::new()));
+    assert_eq!(read, Some(case.block.clone()));
+    assert_eq!(spread(&faults, 512).len(), case.layout.sets.iter().map(|set| set.rows).sum::<usize>());
+}
+
 /// The size must be that of the layout.
 #[test]
 fn a_wrong_size_is_refused() {
