@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod auxiliary;
 mod config;
 mod features;
 mod interrupt;
@@ -13,6 +14,7 @@ mod label;
 mod manual;
 mod names;
 mod nvlist;
+mod overview;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;
