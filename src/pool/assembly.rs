@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zfsp_grammar::indirect_mapping::MappingEntry;
 use zfsp_grammar::uberblock::RaidzReflow;
 
+use super::gather::Devices;
 use super::member::{LabelConfig, Member};
 use crate::device::Device;
 use crate::vdev::config::{VdevConfig, VdevKind};
@@ -74,6 +75,22 @@ pub(super) fn keep_newest_geometry(tops: &mut BTreeMap<u32, VdevConfig>, newest:
             top.expand_txgs.clone_from(&now.expand_txgs);
         }
     }
+}
+
+impl Devices {
+    /// The vdevs as the labels describe them: what there is where the MOS cannot be read.
+    #[must_use]
+    pub fn config(&self) -> VdevConfig {
+        let children = tops_of_labels(&self.members, self.guid, u64::MAX).into_values().collect();
+        VdevConfig { kind: VdevKind::Root, guid: self.guid, children, ..VdevConfig::default() }
+    }
+}
+
+/// The devices among `members` that are that leaf: several if there are copies of it, one without bytes if it is
+/// missing.
+#[must_use]
+pub fn leaves(members: &[Member], config: &VdevConfig) -> Vec<Arc<Leaf>> {
+    Inventory::of(members, RaidzReflow::default()).leaves(config)
 }
 
 /// The devices of a pool by what they are, and what was read of its vdevs.

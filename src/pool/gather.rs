@@ -8,7 +8,7 @@ use super::member::Member;
 use crate::device::Device;
 
 /// What devices are found to be.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Gathering {
     /// Pools, by guid.
     pub pools: Vec<Devices>,
@@ -21,7 +21,7 @@ pub struct Gathering {
 }
 
 /// The devices of one pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Devices {
     /// Identity of the pool.
     pub guid: u64,

@@ -19,6 +19,7 @@ use crate::objset::ObjectSet;
 use crate::vdev::config::VdevConfig;
 use crate::zap::Zap;
 
+pub use assembly::leaves;
 pub use gather::{Devices, Gathering};
 pub use member::{LabelConfig, LabelCopy, Member, RingSlot, SlotContent};
 pub use open::Options;
