@@ -28,6 +28,11 @@ pub(super) struct Row {
     pub(super) percent: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) bonus: Option<Bonus>,
+    /// How its blocks are to be written from now on, if that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) checksum: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) compress: Option<String>,
     pub(super) flags: Vec<&'static str>,
 }
 
@@ -70,14 +75,20 @@ impl Row {
             bonus: dnode
                 .filter(|dnode| dnode.bonuslen > 0)
                 .map(|dnode| Bonus { r#type: dnode.bonustype.to_string(), length: dnode.bonuslen }),
+            checksum: dnode.map(|dnode| dnode.checksum).filter(|sum| sum.0 != 0).map(|sum| sum.to_string()),
+            compress: dnode.map(|dnode| dnode.compress).filter(|by| by.0 != 0).map(|by| by.to_string()),
             flags: dnode.map(flags).unwrap_or_default(),
         }
     }
 
     pub(super) fn text(&self) -> String {
         let Row { object, levels, iblk, dblk, dsize, dnsize, lsize, percent, .. } = self;
+        let hint = |name: &str, hint: &Option<String>| {
+            hint.as_ref().map(|hint| format!(" ({name}={hint})")).unwrap_or_default()
+        };
         let r#type = plain(&self.r#type);
-        let (iblk, dblk, dsize, lsize) = (short(*iblk), short(*dblk), short(*dsize), short(*lsize));
+        let r#type = format!("{type}{}{}", hint("K", &self.checksum), hint("Z", &self.compress));
+        let (iblk, dblk, dsize, lsize) = (short(*iblk), short(*dblk), short(sectors(*dsize)), short(*lsize));
         let dnsize = short(u64::try_from(*dnsize).unwrap_or(u64::MAX));
         let bonus = self.bonus.as_ref().map(|bonus| format!("{} {}", plain(&bonus.r#type), bonus.length));
         let line = format!(
@@ -87,6 +98,11 @@ impl Row {
         );
         format!("{}\n", line.trim_end())
     }
+}
+
+/// The next whole sector, as zdb counts: of RAID-Z, space is less than what it takes.
+fn sectors(bytes: u64) -> u64 {
+    bytes.saturating_add(256) & !511
 }
 
 /// Bytes of all blocks, as the dnode counts them.
@@ -111,7 +127,7 @@ fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
-/// `28.5K`, at most five characters, as zdb has it: exact where no decimals are shown... or needed.
+/// `28.5K`, at most five characters, as zdb has it.
 #[allow(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::cast_precision_loss)] // of a rounded number
 pub(super) fn short(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
