@@ -1,6 +1,21 @@
 //! Objects: from a dnode to its blocks, holes and bytes.
 //!
 //! Handbook: `docs/format/06-dnode-objset.md`, 6.1 to 6.3.
+//!
+//! ```
+//! use std::io::{Read, Seek, SeekFrom};
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//!
+//! let history = pool.mos.object(pool.directory_number("history")?.unwrap_or_default())?;
+//! let mut reader = history.reader();
+//! reader.seek(SeekFrom::Start(8))?;
+//! let mut start = [0; 4];
+//! reader.read_exact(&mut start)?;
+//! assert_eq!(start, [0, 1, 0, 0]); // a packed list in the native encoding, behind the length of the first record
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};

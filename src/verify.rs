@@ -1,6 +1,17 @@
 //! Verification: every reachable block is read and checked.
 //!
 //! Handbook: `docs/format/24-reader-recipes.md`, 24.5.
+//!
+//! ```
+//! use zfsp::verify::{Depth, Verification};
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//!
+//! let report = Verification::new(&pool, Depth::AllCopies, &|finding| eprintln!("{}", finding.at)).run();
+//! assert_eq!((report.total.blocks, report.errors), (368, 0));
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

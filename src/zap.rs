@@ -1,6 +1,17 @@
 //! ZAPs: names and values of an object, leaf by leaf.
 //!
 //! Only what is asked for is read: a name costs the header and one leaf. Handbook: `docs/format/10-zap.md`.
+//!
+//! ```
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! use zfsp::zap::Zap;
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//!
+//! let directory = pool.directory()?;
+//! assert_eq!(Zap::of(&directory)?.number("root_dataset")?, Some(32));
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 use std::collections::HashSet;
 

@@ -16,7 +16,7 @@ use crate::device::Device;
 use crate::vdev::config::VdevConfig;
 
 /// A device with labels of ZFS.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     /// Where its bytes are.
     pub device: Device,
@@ -94,7 +94,7 @@ impl Member {
     /// Reads the labels of a device; `None` if it has none, not even one that is damaged.
     #[must_use]
     pub fn read(device: Device) -> Option<Self> {
-        let labels = label::places(device.len()).map(|at| LabelCopy::read(&device, at));
+        let labels = LabelCopy::all(&device);
         // a slot of the ring has the size that the ashift says; where no label is left, it is guessed
         labels.iter().any(LabelCopy::is_something).then(|| Self { device, labels })
     }
@@ -123,6 +123,12 @@ impl Member {
 }
 
 impl LabelCopy {
+    /// The four of a device, whatever is there.
+    #[must_use]
+    pub fn all(device: &Device) -> [Self; 4] {
+        label::places(device.len()).map(|at| Self::read(device, at))
+    }
+
     fn read(device: &Device, at: Option<u64>) -> Self {
         let bytes = match at.map(|at| device.read_vec(at, LABEL_SIZE)) {
             Some(Ok(bytes)) => bytes,

@@ -29,7 +29,7 @@ pub struct Top {
 
 /// How a top-level vdev serves a read.
 #[derive(Debug)]
-enum Way {
+pub(super) enum Way {
     /// Every side holds all.
     Plain(Node),
     /// In columns on its children.
@@ -42,19 +42,19 @@ enum Way {
 
 /// How a block is laid out over the children.
 #[derive(Debug)]
-enum Stripes {
+pub(super) enum Stripes {
     Raidz(Raidz),
     Draid(Draid),
 }
 
 impl Stripes {
-    fn layout(&self, extent: &Extent) -> Result<Layout> {
+    pub(super) fn layout(&self, extent: &Extent) -> Result<Layout> {
         match self {
             Self::Raidz(raidz) => raidz.layout(extent),
             Self::Draid(draid) => draid.layout(extent),
         }
     }
-    fn below<'v>(&'v self, nodes: &'v [Node], extent: &Extent) -> Below<'v> {
+    pub(super) fn below<'v>(&'v self, nodes: &'v [Node], extent: &Extent) -> Below<'v> {
         let draid = match self {
             Self::Raidz(_) => None,
             Self::Draid(draid) => Some(draid),
@@ -97,6 +97,10 @@ impl Vdevs {
     #[must_use]
     pub fn top(&self, id: u32) -> Option<&Top> {
         self.tops.get(usize::try_from(id).ok()?)
+    }
+    /// How vdev `id` serves a read.
+    pub(super) fn way(&self, id: u32) -> Option<&Way> {
+        self.top(id).map(|top| &top.way)
     }
     /// Every way to a byte of a vdev whose leaves all hold the same, best first. None for striped vdevs.
     pub(super) fn sides(&self, id: u32, offset: u64, birth: u64) -> Vec<Side> {

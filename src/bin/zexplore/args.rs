@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::shared::exit::CODES;
-use crate::{label, uberblocks};
+use crate::{config, label, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -53,7 +53,9 @@ pub(crate) enum Command {
     /// The states that the pool could be opened with: the ring of uberblocks of each device
     Uberblocks(uberblocks::Options),
     /// The pool's vdevs with their devices, its features and its properties
-    Config,
+    Config(config::Options),
+    /// Read and check every block: what is damaged, and what there is of each type
+    Verify(verify::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command
@@ -67,4 +69,5 @@ Examples:
   zexplore label -p disk.img            what its labels say
   zexplore label 0 -v -p disk.img       the first one, every field
   zexplore uberblocks -p images/        the states that can be looked at
+  zexplore verify -p images/            is every block readable?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234";

@@ -7,9 +7,12 @@ use clap::Parser;
 
 mod args;
 mod config;
+mod features;
+mod interrupt;
 mod label;
 mod manual;
 mod names;
+mod nvlist;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -17,6 +20,8 @@ mod style;
 mod summary;
 mod table;
 mod uberblocks;
+mod vdevs;
+mod verify;
 
 use args::{Args, Command};
 use session::Session;
@@ -34,7 +39,8 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Summary => summary::run(&mut session),
         Command::Label(options) => label::run(&mut session, options),
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
-        Command::Config => config::run(&mut session),
+        Command::Verify(options) => verify::run(&mut session, options),
+        Command::Config(options) => config::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }
