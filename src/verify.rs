@@ -181,10 +181,8 @@ impl<'v> Verification<'v> {
         }
     }
 
-    fn count(&self, pointer: &Pointer) {
-        let counters =
-            if self.is_checkpoint.load(Ordering::Relaxed) { &self.checkpoint } else { &self.counters };
-        counters.add(pointer);
+    fn counters(&self) -> &Counters {
+        if self.is_checkpoint.load(Ordering::Relaxed) { &self.checkpoint } else { &self.counters }
     }
 
     fn find(&self, at: &Bookmark, pointer: Option<&Pointer>, outcome: Outcome, faults: Vec<Fault>) {
@@ -238,7 +236,7 @@ impl<'v> Verification<'v> {
 
 impl Visitor for Verification<'_> {
     fn block(&self, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
-        self.count(pointer);
+        self.counters().add(pointer);
         // dedup and block cloning let many pointers share a block
         let may_be_shared = self.has_clones || pointer.stored().is_some_and(|b| b.prop.dedup());
         if !is_needed && may_be_shared && !self.shared.insert(pointer) {
@@ -259,7 +257,7 @@ impl Visitor for Verification<'_> {
 
     fn log_block(&self, at: &Bookmark, pointer: &Blkptr, was_claimed: bool) -> Option<Vec<u8>> {
         let log = Pointer::Block(*pointer);
-        self.count(&log);
+        self.counters().add(&log);
         if was_claimed {
             return self.stored(at, &log);
         }
@@ -267,7 +265,7 @@ impl Visitor for Verification<'_> {
     }
 
     fn freed(&self, pointer: &Pointer) {
-        self.count(pointer);
+        self.counters().add_freed(pointer);
     }
 
     fn loss(&self, loss: Loss) {
