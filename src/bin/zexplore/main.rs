@@ -7,12 +7,17 @@ use clap::Parser;
 
 mod args;
 mod auxiliary;
+mod bp;
 mod config;
+mod copies;
+mod dva;
 mod features;
+mod interrupt;
 mod label;
 mod manual;
 mod names;
 mod nvlist;
+mod objset;
 mod overview;
 mod session;
 #[path = "../shared/mod.rs"]
@@ -22,6 +27,7 @@ mod summary;
 mod table;
 mod uberblocks;
 mod vdevs;
+mod verify;
 
 use args::{Args, Command};
 use session::Session;
@@ -39,7 +45,11 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Summary => summary::run(&mut session),
         Command::Label(options) => label::run(&mut session, options),
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
+        Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::Objset(options) => objset::run(&mut session, options),
+        Command::Dva(options) => dva::run(&mut session, options),
+        Command::Bp(options) => bp::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

@@ -111,6 +111,11 @@ impl<'a> Session<'a> {
         self.exit = self.exit.max(Exit::Damaged);
     }
 
+    /// How the run ends, as far as it has come.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Prints `facts` as JSON, or what `text` makes of them, and ends the run.
     pub(crate) fn show<F: Serialize>(
         &self,
