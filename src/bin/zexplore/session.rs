@@ -8,8 +8,7 @@ use zfsp::pool::{self, Devices, Gathering, Pool};
 use crate::args::Global;
 use crate::shared;
 use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{WARNING, print, print_json};
-use crate::style::plain;
+use crate::shared::output::{WARNING, plain, print, print_json};
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -93,7 +92,7 @@ impl<'a> Session<'a> {
 
     /// Something is damaged, missing or unsupported; the run goes on.
     pub(crate) fn warn(&mut self, what: impl Display) {
-        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {what}");
+        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&what.to_string()));
         self.exit = self.exit.max(Exit::Damaged);
     }
 
