@@ -111,11 +111,14 @@ pub(super) fn vdev(plan: &Plan, paths: &[PathBuf], end: u64) -> List {
     List(pairs)
 }
 
+/// Devices are no smaller.
+const SMALLEST: u64 = 64 << 20;
+
 /// Whole metaslabs, one of them free.
 fn leaf_asize(plan: &Plan, end: u64) -> u64 {
     let asize = (end >> METASLAB_SHIFT).saturating_add(2) << METASLAB_SHIFT;
     match plan.shape {
-        Shape::Raidz1(n) => asize.div_ceil(n as u64).next_multiple_of(LABEL_SIZE as u64),
+        Shape::Raidz1(n) => asize.div_ceil(n as u64).next_multiple_of(LABEL_SIZE as u64).max(SMALLEST),
         _ => asize,
     }
 }
