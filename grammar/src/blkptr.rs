@@ -35,6 +35,7 @@ use nom::Parser;
 use crate::algorithms::{Checksum, Compression};
 use crate::catalogue::{Structure, structure};
 use crate::input::{Input, Order, Parse, Parsed, ahead, filling};
+use crate::notation::Written;
 use crate::object_type::ObjectType;
 use crate::quantity::{Cksum, Hash, Reserved, Sectors, Txg, Words, Zero};
 use crate::spec::FromBits;
@@ -275,36 +276,9 @@ impl fmt::Display for Blkptr {
         } else {
             "indirect-MAC"
         };
-        let births = (self.logical_birth, self.written());
-        notation(f, &self.dva, "", prop, protection, births, self.fill, self.cksum)
+        let Blkptr { ref dva, logical_birth: logical, fill, cksum, .. } = *self;
+        Written { dva, iv: "", prop, protection, logical, physical: self.written(), fill, cksum }.fmt(f)
     }
-}
-
-/// The notation of zdb for stored blocks.
-#[allow(clippy::too_many_arguments)] // the parts of the line, in its order
-fn notation(
-    f: &mut fmt::Formatter<'_>,
-    dva: &[Dva],
-    iv: &str,
-    prop: Prop,
-    protection: &str,
-    (logical, physical): (Txg, Txg),
-    fill: u64,
-    cksum: Cksum,
-) -> fmt::Result {
-    let mut copies = 0;
-    for (n, dva) in dva.iter().enumerate().filter(|(_, dva)| dva.asize() != 0) {
-        write!(f, "DVA[{n}]={dva} ")?;
-        copies = n;
-    }
-    let copies = ["single", "double", "triple"].get(copies).copied().unwrap_or_default();
-    let order = if prop.little_endian() { "LE" } else { "BE" };
-    let gang = if dva.first().is_some_and(Dva::is_gang) { "gang" } else { "contiguous" };
-    let dedup = if prop.dedup() { "dedup" } else { "unique" };
-    write!(f, "{iv}[L{} {}] {} {} ", prop.level(), prop.r#type(), prop.checksum(), prop.compression())?;
-    write!(f, "{protection} {order} {gang} {dedup} {copies} ")?;
-    let (lsize, psize) = (prop.lsize().bytes(), prop.psize().bytes());
-    write!(f, "size={lsize:x}L/{psize:x}P birth={logical}L/{physical}P fill={fill} cksum={cksum}")
 }
 
 symbols! {
@@ -453,8 +427,9 @@ impl fmt::Display for Encrypted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let iv = format!("salt={:x} iv={:x}:{:x} ", self.salt.0, self.iv.0, self.fill_iv.iv().0);
         let plain = self.plain();
-        let births = (plain.logical_birth, plain.written());
-        notation(f, &self.dva, &iv, self.prop, "encrypted", births, plain.fill, plain.cksum)
+        let Blkptr { prop, logical_birth: logical, fill, cksum, .. } = plain;
+        let (dva, physical, protection) = (&self.dva, plain.written(), "encrypted");
+        Written { dva, iv: &iv, prop, protection, logical, physical, fill, cksum }.fmt(f)
     }
 }
 
@@ -607,6 +582,14 @@ impl Pointer {
             _ => self.prop().psize().bytes(),
         }
     }
+    /// Blocks below this pointer that are no holes; for dnodes: objects.
+    #[must_use]
+    pub fn fill(&self) -> u64 {
+        match self {
+            Pointer::Embedded(_) => 1,
+            _ => self.stored().map_or(0, |b| b.fill),
+        }
+    }
     /// When this version of the data came into being.
     #[must_use]
     pub fn logical_birth(&self) -> Txg {
@@ -637,16 +620,4 @@ impl fmt::Display for Pointer {
             Pointer::Authenticated(b) => b.fmt(f),
         }
     }
-}
-
-/// The sixteen words of a pointer as zdb accepts them: hex, joined by colons.
-#[must_use]
-pub fn words(text: &str) -> Option<[u64; 16]> {
-    let mut words = [0; 16];
-    let mut parts = text.trim().split(':');
-    for word in &mut words {
-        let digits = parts.next()?.trim_start_matches("0x");
-        *word = u64::from_str_radix(digits, 16).ok()?;
-    }
-    parts.next().is_none().then_some(words)
 }

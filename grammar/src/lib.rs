@@ -25,7 +25,7 @@
 //! | boot environment | [`bootenv`] | [01](handbook::labels) | `bootenv` |
 //! | cache devices | [`l2arc`] | [01](handbook::labels) | `l2arc-header`, `l2arc-log-block` |
 //! | name-value lists | [`nvlist`] | [02](handbook::nvlist) | `nvlist` |
-//! | block pointers, gang blocks | [`blkptr`], [`gang`] | [03](handbook::blkptr) | `blkptr`, `dva`, `indirect`, `gang` |
+//! | block pointers, gang blocks | [`blkptr`], [`gang`], [`notation`] | [03](handbook::blkptr) | `blkptr`, `dva`, `indirect`, `gang` |
 //! | numbers of algorithms | [`algorithms`] | [04](handbook::checksums), [05](handbook::compression) | |
 //! | objects and their types | [`dnode`], [`bonus`], [`object_type`] | [06](handbook::dnode_objset) | `dnode`, `object-array` |
 //! | object sets | [`objset`] | [06](handbook::dnode_objset) | `objset` |
@@ -90,6 +90,7 @@ pub mod label;
 pub mod layout;
 pub mod master_node;
 pub mod mode;
+pub mod notation;
 pub mod nvlist;
 pub mod object_type;
 pub mod objset;

@@ -122,6 +122,11 @@ impl Uberblock {
         let valid = self.mmp_magic.0 == MMP_MAGIC && self.mmp_config.sequence_valid();
         if valid { self.mmp_config.sequence() } else { 0 }
     }
+    /// Of two uberblocks of a pool, the one with the greater age counts.
+    #[must_use]
+    pub fn age(&self) -> (u64, u64, u16) {
+        (self.txg.0, self.timestamp.0, self.mmp_sequence())
+    }
     fn summary(&self) -> String {
         format!("txg {}, {}", self.txg, utc(self.timestamp.0.cast_signed()))
     }

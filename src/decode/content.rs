@@ -3,6 +3,7 @@
 //!
 //! Handbook: `docs/format/06-dnode-objset.md`, 6.6.
 
+use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::bonus::Bonus;
 use zfsp_grammar::object_type::{ByteSwap, ObjectType};
 
@@ -28,6 +29,16 @@ pub fn structure(kind: ObjectType, bonus: &Bonus<'_>) -> Option<&'static str> {
             ByteSwap::UINT32 if kind.is_new_style() => Some("obsolete-counts"),
             _ => None,
         },
+    }
+}
+
+/// Name of the structure of the block that a pointer leads to, as far as the pointer tells: of new-style types the
+/// bonus of the dnode would say more.
+#[must_use]
+pub fn of_pointer(pointer: &Pointer) -> Option<&'static str> {
+    match pointer.level() {
+        0 => structure(pointer.r#type(), &Bonus::Raw(&[])),
+        _ => Some("indirect"),
     }
 }
 

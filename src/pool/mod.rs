@@ -2,6 +2,21 @@
 //!
 //! A pool opens with whatever devices there are, as long as one label can be read and one uberblock leads to a MOS.
 //! Nothing is imported, nothing is written. Handbook: `docs/format/24-reader-recipes.md`, 24.1 and 24.2.
+//!
+//! ```
+//! use zfsp::{device, pool::{Gathering, Options, Pool}};
+//!
+//! // one disk of a RAID-Z is missing
+//! let found = device::find(&["fixtures/raidz1-3/d1.img.zst".into(), "fixtures/raidz1-3/d3.img.zst".into()]);
+//! let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//! assert_eq!(pool.troubles.len(), 1);
+//! assert!(pool.troubles[0].to_string().starts_with("missing: device "));
+//! // and an older state
+//! # let found = device::find(&["fixtures/raidz1-3".into()]);
+//! let older = Pool::open(Gathering::of(found.devices), &Options { txg: Some(20), ..Options::default() })?;
+//! assert!(older.uberblock.txg.0 <= 20);
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 mod assembly;
 mod gather;
@@ -19,6 +34,7 @@ use crate::objset::ObjectSet;
 use crate::vdev::config::VdevConfig;
 use crate::zap::Zap;
 
+pub use assembly::leaves;
 pub use gather::{Devices, Gathering};
 pub use member::{LabelConfig, LabelCopy, Member, RingSlot, SlotContent};
 pub use open::Options;
@@ -32,6 +48,8 @@ pub struct Pool {
     pub name: String,
     /// Its devices, as far as they were given.
     pub members: Arc<Vec<Member>>,
+    /// Devices whose labels cannot be read, but whose uberblocks are of this pool.
+    pub nameless: Arc<Vec<Member>>,
     /// What its blocks are read with.
     pub store: Arc<Store>,
     /// The uberblock that is looked at.
@@ -51,6 +69,8 @@ pub struct Pool {
 pub enum Trouble {
     /// A device is not there.
     DeviceMissing(String),
+    /// A device of the pool has no readable label: it is taken for whichever is missing.
+    NoLabel(String),
     /// The newest uberblock does not lead to a readable pool; an older one was taken.
     Rewound(String),
     /// Something that every pool has could not be read.
@@ -64,6 +84,12 @@ pub enum Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NoLabel(device) => {
+                write!(
+                    f,
+                    "{device}: no label can be read; by its uberblocks it is one of the missing devices"
+                )
+            }
             Self::DeviceMissing(what) => write!(f, "missing: {what}"),
             Self::Rewound(what) | Self::Unreadable(what) => f.write_str(what),
             Self::Feature(guid) => {

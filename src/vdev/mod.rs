@@ -12,6 +12,7 @@ mod node;
 mod parity;
 mod raidz;
 mod side;
+mod stretch;
 mod striped;
 mod tree;
 
@@ -21,6 +22,7 @@ pub use layout::{Layout, Role, Spot};
 pub use node::Missed;
 pub use raidz::{Raidz, Reflow};
 pub use side::{Fault, FaultKind, Leaf, Side};
+pub use stretch::Stretch;
 pub use tree::{Parts, Top, Vdevs};
 
 /// Whether bytes are the block that is looked for: its checksum decides. A block without a checksum takes what comes.

@@ -10,7 +10,7 @@ use zfsp_grammar::indirect_mapping::MappingEntry;
 use super::config::{VdevConfig, VdevKind};
 use super::node::{Below, Missed, Node};
 use super::side::{Fault, FaultKind, Leaf, Side};
-use super::{Area, Draid, Extent, Judge, Layout, Raidz, Reflow, striped};
+use super::{Area, Draid, Extent, Judge, Layout, Piece, Raidz, Reflow, striped};
 use crate::error::{Error, Result};
 
 /// The top-level vdevs of a pool, by the number that DVAs call them.
@@ -29,7 +29,7 @@ pub struct Top {
 
 /// How a top-level vdev serves a read.
 #[derive(Debug)]
-enum Way {
+pub(super) enum Way {
     /// Every side holds all.
     Plain(Node),
     /// In columns on its children.
@@ -42,19 +42,19 @@ enum Way {
 
 /// How a block is laid out over the children.
 #[derive(Debug)]
-enum Stripes {
+pub(super) enum Stripes {
     Raidz(Raidz),
     Draid(Draid),
 }
 
 impl Stripes {
-    fn layout(&self, extent: &Extent) -> Result<Layout> {
+    pub(super) fn layout(&self, extent: &Extent) -> Result<Layout> {
         match self {
             Self::Raidz(raidz) => raidz.layout(extent),
             Self::Draid(draid) => draid.layout(extent),
         }
     }
-    fn below<'v>(&'v self, nodes: &'v [Node], extent: &Extent) -> Below<'v> {
+    pub(super) fn below<'v>(&'v self, nodes: &'v [Node], extent: &Extent) -> Below<'v> {
         let draid = match self {
             Self::Raidz(_) => None,
             Self::Draid(draid) => Some(draid),
@@ -98,6 +98,10 @@ impl Vdevs {
     pub fn top(&self, id: u32) -> Option<&Top> {
         self.tops.get(usize::try_from(id).ok()?)
     }
+    /// How vdev `id` serves a read.
+    pub(super) fn way(&self, id: u32) -> Option<&Way> {
+        self.top(id).map(|top| &top.way)
+    }
     /// Every way to a byte of a vdev whose leaves all hold the same, best first. None for striped vdevs.
     pub(super) fn sides(&self, id: u32, offset: u64, birth: u64) -> Vec<Side> {
         match self.top(id).map(|top| &top.way) {
@@ -116,10 +120,7 @@ impl Vdevs {
         if self.mapping(id).is_none() {
             return self.read_concrete(id, extent, judge, faults);
         }
-        // the mapping counts whole sectors
-        let sector = self.top(id)?.sector();
-        let size = extent.size.checked_next_multiple_of(sector)?;
-        match self.pieces(id, extent.offset, size) {
+        match self.mapped(id, extent) {
             Ok(pieces) => self.read_pieces(extent, &pieces, judge, faults),
             Err(why) => {
                 faults.push(fault(id, extent, why));
@@ -127,14 +128,18 @@ impl Vdevs {
             }
         }
     }
+    /// Where an extent of a removed vdev lies now. Mappings count whole sectors.
+    fn mapped(&self, id: u32, extent: &Extent) -> Result<Vec<Piece>, String> {
+        let sector = self.top(id).map_or(1, Top::sector);
+        let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
+        self.pieces(id, extent.offset, size)
+    }
     /// What is wrong with any copy that the vdev holds of a block whose bytes are known.
     pub fn scrub(&self, id: u32, extent: &Extent, bytes: &[u8], faults: &mut Vec<Fault>) {
         if self.mapping(id).is_none() {
             return self.scrub_concrete(id, extent, bytes, faults);
         }
-        let sector = self.top(id).map_or(1, Top::sector);
-        let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
-        match self.pieces(id, extent.offset, size) {
+        match self.mapped(id, extent) {
             Ok(pieces) => self.scrub_pieces(extent.birth, &pieces, bytes, faults),
             Err(why) => faults.push(fault(id, extent, why)),
         }

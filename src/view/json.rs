@@ -31,6 +31,12 @@ pub fn write(decoded: &Decoded<'_>, mut out: impl Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// The document as a part of a larger one.
+#[must_use]
+pub fn document<'d>(decoded: &'d Decoded<'d>) -> impl Serialize + 'd {
+    Document(decoded)
+}
+
 struct Document<'d>(&'d Decoded<'d>);
 
 impl Serialize for Document<'_> {

@@ -1,6 +1,11 @@
-//! What the programs have in common: how they end, print and read numbers.
+//! What the programs have in common: how they end, print, read numbers, and find blocks of pools.
 #![allow(dead_code)] // each program uses its part
 
+pub(crate) mod block;
 pub(crate) mod exit;
+pub(crate) mod hex;
 pub(crate) mod number;
 pub(crate) mod output;
+pub(crate) mod place;
+pub(crate) mod pool;
+pub(crate) mod show;

@@ -4,11 +4,12 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use zfsp::device;
-use zfsp::pool::{self, Gathering, Pool};
+use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{WARNING, print, print_json};
+use crate::style::plain;
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -16,6 +17,15 @@ pub(crate) struct Session<'a> {
     /// What every command takes.
     pub(crate) global: &'a Global,
     exit: Exit,
+}
+
+/// The devices of a pool, and others that were given with them.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Of the pool that is meant.
+    pub(crate) devices: Devices,
+    /// Spares and cache devices, and what has no label.
+    pub(crate) others: Gathering,
 }
 
 impl<'a> Session<'a> {
@@ -45,18 +55,54 @@ impl<'a> Session<'a> {
 
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.
     pub(crate) fn pool(&mut self) -> Result<Pool, Failure> {
-        let gathering = self.gather()?;
-        let pool = Pool::open(gathering, &self.options())?;
+        let found = self.find()?;
+        Ok(self.open(&found.devices)?)
+    }
+
+    /// The devices of the pool that is meant, and what else there is.
+    pub(crate) fn find(&mut self) -> Result<Found, Failure> {
+        let mut gathering = self.gather()?;
+        let mut pools = self.choose(&mut gathering)?;
+        match (pools.pop(), pools.is_empty()) {
+            (Some(devices), true) => Ok(Found { devices, others: gathering }),
+            (Some(last), false) => {
+                pools.push(last);
+                let all = list(&pools);
+                let what = format!("several pools: {all}; say which one with --pool NAME or GUID");
+                Err(Failure(Exit::Nothing, what))
+            }
+            (None, _) => Err(nothing(&gathering)),
+        }
+    }
+
+    /// The pools that are meant: all, if none is named. They are taken out of what was found.
+    pub(crate) fn choose(&self, gathering: &mut Gathering) -> Result<Vec<Devices>, Failure> {
+        let all = std::mem::take(&mut gathering.pools);
+        let Some(wanted) = &self.global.pool else { return Ok(all) };
+        let names = list(&all);
+        let is_meant = |pool: &Devices| pool.name == *wanted || pool.guid.to_string() == *wanted;
+        let found: Vec<Devices> = all.into_iter().filter(is_meant).collect();
+        match (found.is_empty(), names.is_empty()) {
+            (false, _) => Ok(found),
+            (true, false) => Err(Failure(Exit::Nothing, format!("no pool '{wanted}': there are {names}"))),
+            (true, true) => Err(nothing(gathering)),
+        }
+    }
+
+    /// Opens a pool in the state that is meant. Its troubles are warnings.
+    pub(crate) fn open(&mut self, devices: &Devices) -> zfsp::error::Result<Pool> {
+        let pool = self.open_silently(devices)?;
         for trouble in &pool.troubles {
             self.warn(trouble);
         }
         Ok(pool)
     }
 
-    /// Which pool and which state are meant.
-    pub(crate) fn options(&self) -> pool::Options {
-        let Global { pool, txg, checkpoint, .. } = self.global;
-        pool::Options { pool: pool.clone(), txg: *txg, checkpoint: *checkpoint }
+    /// The same, for who tells the troubles himself.
+    pub(crate) fn open_silently(&self, devices: &Devices) -> zfsp::error::Result<Pool> {
+        let alone = Gathering { pools: vec![devices.clone()], ..Gathering::default() };
+        let Global { txg, checkpoint, .. } = *self.global;
+        Pool::open(alone, &pool::Options { pool: None, txg, checkpoint })
     }
 
     /// Something is damaged, missing or unsupported; the run goes on.
@@ -79,4 +125,25 @@ impl<'a> Session<'a> {
         let printed = if self.global.json { print_json(facts)? } else { print(&text(facts))? };
         Ok(printed.max(self.exit))
     }
+}
+
+/// `lab (123), tank (456)`.
+fn list(pools: &[Devices]) -> String {
+    let names: Vec<String> =
+        pools.iter().map(|pool| format!("{} ({})", plain(&pool.name), pool.guid)).collect();
+    names.join(", ")
+}
+
+/// No pool, but what?
+pub(crate) fn nothing(gathering: &Gathering) -> Failure {
+    let Gathering { auxiliary, nameless, strangers, .. } = gathering;
+    let seen = [
+        (strangers.len(), "without a label"),
+        (nameless.len(), "with uberblocks, but no readable configuration"),
+        (auxiliary.len(), "spare or cache"),
+    ];
+    let seen: Vec<String> =
+        seen.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let seen = seen.join(", ");
+    Failure(Exit::Nothing, format!("no pool found; devices: {seen}; zexplore label says what each holds"))
 }

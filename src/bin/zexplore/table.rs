@@ -11,7 +11,14 @@ use crate::style::{DIM, plain};
 pub(crate) struct Table {
     indent: usize,
     heads: Vec<(&'static str, Align)>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug)]
+enum Row {
+    Cells(Vec<Cell>),
+    /// What stands below a row, across all columns.
+    Note(Cell),
 }
 
 /// On which side the cells of a column end evenly.
@@ -39,7 +46,11 @@ impl Table {
     }
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(Row::Cells(cells.into_iter().collect()));
+    }
+    /// Adds a line of its own below the last row.
+    pub(crate) fn note(&mut self, cell: Cell) {
+        self.rows.push(Row::Note(cell));
     }
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -71,17 +82,32 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_head = self.heads.iter().any(|(head, _)| !head.is_empty());
         let heads: Vec<Cell> = self.heads.iter().map(|(head, _)| Cell::styled(DIM, head)).collect();
+        let cells = || {
+            self.rows.iter().filter_map(|row| match row {
+                Row::Cells(cells) => Some(cells),
+                Row::Note(_) => None,
+            })
+        };
         let widths: Vec<usize> = (0..self.heads.len())
             .map(|n| {
-                let body = self.rows.iter().filter_map(|row| row.get(n)).map(Cell::width).max();
+                let body = cells().filter_map(|row| row.get(n)).map(Cell::width).max();
                 match (body.unwrap_or_default(), heads.get(n)) {
                     (0, _) => 0,
                     (width, head) => width.max(head.map_or(0, Cell::width)),
                 }
             })
             .collect();
-        for row in has_head.then_some(&heads).into_iter().chain(&self.rows) {
-            self.line(f, row, &widths)?;
+        if has_head {
+            self.line(f, &heads, &widths)?;
+        }
+        for row in &self.rows {
+            match row {
+                Row::Cells(cells) => self.line(f, cells, &widths)?,
+                Row::Note(Cell { text, style }) => {
+                    let indent = self.indent.saturating_add(GAP);
+                    writeln!(f, "{:indent$}{style}{text}{style:#}", "")?;
+                }
+            }
         }
         Ok(())
     }

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgGroup, Parser};
 use clap_complete::Shell;
-use zfsp::compress;
 use zfsp_grammar::algorithms::Compression;
-use zfsp_grammar::catalogue;
+use zfsp_grammar::notation::Notation;
 
+use crate::shared::block::Target;
 use crate::shared::number::number;
+use crate::shared::place::{PLACE_HELP, Place};
+use crate::shared::show::{Look, decompression, names};
 
 /// Tells what bytes of ZFS say: every field with its place, its bytes, its value and its meaning.
 ///
 /// FILE is a device, an image, a block or a dump of one: raw bytes, packed with zstd, or the text
-/// of xxd, hexdump -C, zdb -R, or bare hex.
+/// of xxd, hexdump -C, zdb -R, or bare hex. With -p and --dva, --bp or --object it is a block of a pool, verified and
+/// decompressed.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(group = ArgGroup::new("what").required(true).args(["structure", "list", "spec", "completions"]))]
@@ -51,18 +53,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ALGORITHM:LSIZE", value_parser = decompression)]
     pub(crate) decompress: Option<(Compression, usize)>,
 
-    /// Show every field, nothing folded
-    #[arg(long, short, conflicts_with_all = ["json", "values"])]
-    pub(crate) full: bool,
+    #[command(flatten)]
+    pub(crate) origin: Origin,
+
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only names and values
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) values: bool,
-    /// Also write a page that a browser shows, bytes beside fields
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
 
     /// List the structures
     #[arg(long)]
@@ -75,6 +73,37 @@ pub(crate) struct Args {
     pub(crate) completions: Option<Shell>,
 }
 
+/// A block of a pool, instead of FILE.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "A block of a pool")]
+pub(crate) struct Origin {
+    /// Images, disks or folders of them: the devices of the pool, instead of FILE
+    #[arg(short, long = "path", value_name = "PATH", num_args = 1.., conflicts_with_all = ["file", "hex"])]
+    #[arg(requires = "block")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The pool that is meant, where the devices are of several
+    #[arg(long, value_name = "NAME|GUID", requires = "paths")]
+    pub(crate) pool: Option<String>,
+    /// The pool as it was: its newest state that is not newer than this transaction group
+    #[arg(short = 'T', long, value_name = "TXG", requires = "paths")]
+    pub(crate) txg: Option<u64>,
+    /// The pool as its checkpoint keeps it
+    #[arg(long, requires = "paths", conflicts_with = "txg")]
+    pub(crate) checkpoint: bool,
+    /// The block at that place; nothing proves it
+    #[arg(long, value_name = "VDEV:OFFSET:PSIZE", requires = "paths", group = "block", long_help = PLACE_HELP)]
+    pub(crate) dva: Option<Place>,
+    /// The block that this pointer leads to: as zdb and zexplore print it, or its sixteen words
+    #[arg(long, value_name = "POINTER", requires = "paths", group = "block")]
+    pub(crate) bp: Option<Notation>,
+    /// An object, or a block of it; mos:#N of the meta object set
+    #[arg(long, value_name = "DATASET:#N[:BLOCK]", requires = "paths", group = "block")]
+    pub(crate) object: Option<Target>,
+    /// Go on into what the block points to, that many levels deep
+    #[arg(long, value_name = "LEVELS", num_args = 0..=1, default_missing_value = "1", requires = "paths")]
+    pub(crate) follow: Option<usize>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   zfsp-decode label disk.img                    what the first label of a disk says
@@ -82,29 +111,15 @@ Examples:
   zfsp-decode uberblock disk.img --at 0x22c00   one uberblock of its ring
   zfsp-decode dnode block.bin --decompress lz4:16384
   xxd block.bin | zfsp-decode auto              what may this be?
+  zfsp-decode auto -p images/ --object lab/home:#34     an object, by what it is
+  zfsp-decode auto -p images/ --bp 'DVA[0]=<0:ff200:200> ...' --follow
   zfsp-decode --spec dnode                      the table of a structure
 
 Exit codes: 0 all well; 1 nothing could be read; 2 usage; 3 read, but something is wrong with it";
-
-/// The structures, for completions and for who mistypes one.
-fn names(auto: bool) -> PossibleValuesParser {
-    let names = catalogue::structures().map(|s| PossibleValue::new(s.name).help(s.about));
-    let auto = auto.then(|| PossibleValue::new("auto").help("find out"));
-    PossibleValuesParser::new(names.chain(auto))
-}
 
 fn count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| format!("'{text}' is no number of structures: 1 or more"))
-}
-
-/// `lz4:16384`.
-fn decompression(text: &str) -> Result<(Compression, usize), String> {
-    let (name, lsize) = text.split_once(':').ok_or("expected ALGORITHM:LSIZE, like lz4:16384")?;
-    let algorithm = compress::by_name(name)
-        .ok_or_else(|| format!("no algorithm '{name}': lz4, lzjb, zle, gzip, zstd or off"))?;
-    let lsize = usize::try_from(number(lsize)?).map_err(|e| e.to_string())?;
-    Ok((algorithm, lsize))
 }

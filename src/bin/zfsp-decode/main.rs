@@ -6,26 +6,23 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use zfsp::decode::{self, Decoded, auto, extent};
-use zfsp::view::html::{self, Page};
-use zfsp::view::rows::Detail;
-use zfsp::view::{json, spec, text};
-use zfsp_grammar::blkptr;
-use zfsp_grammar::catalogue::{self, FAMILIES, Structure};
+use zfsp::decode::{self, auto, extent};
+use zfsp::view::spec;
+use zfsp_grammar::catalogue::{self, FAMILIES};
 use zfsp_grammar::input::Order;
+use zfsp_grammar::notation;
 
 mod args;
+mod follow;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod source;
 
 use args::Args;
 use shared::exit::{Exit, Failure, end};
-use shared::output::{ERROR, print, written};
+use shared::output::{ERROR, print};
+use shared::show::structure;
 use source::Source;
-
-/// Problems that standard error names: who wants all of thousands asks for JSON.
-const LISTED: usize = 20;
 
 fn main() -> ExitCode {
     end("zfsp-decode", run(&Args::parse()))
@@ -54,8 +51,11 @@ fn run(args: &Args) -> Result<Exit, Failure> {
     if bytes.is_empty() {
         return Err(Failure(Exit::Nothing, format!("{}: no bytes at {:#x}", source.name, args.at)));
     }
-    let (structure, bytes) = if let Some(structure) = named {
-        (structure, if args.length.is_none() { extent::trim(name, bytes) } else { bytes })
+    let told = source.structure.and_then(catalogue::find);
+    let order = order.or(source.order);
+    let (structure, bytes) = if let Some(structure) = named.or(told) {
+        let is_cut = source.pool.is_some() || args.length.is_some();
+        (structure, if is_cut { bytes } else { extent::trim(name, bytes) })
     } else {
         let candidates = auto::candidates(bytes, at, order);
         let best = candidates.first().ok_or_else(|| unknown(&source))?;
@@ -72,16 +72,11 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         let hint = source.hint(structure.name);
         return Err(Failure(Exit::Nothing, format!("{path} at {place:#x}: {problem}{hint}")));
     }
-    show(args, &decoded)?;
-    if let Some(path) = &args.html {
-        write_page(path, &Page { source: &source.name, ..Page::from(&decoded) })?;
-    }
-    Ok(if decoded.is_sound() && !source.is_damaged { Exit::Well } else { Exit::Damaged })
-}
-
-fn structure(name: &str) -> Result<&'static Structure, Failure> {
-    catalogue::find(name)
-        .ok_or_else(|| Failure(Exit::Usage, format!("no structure '{name}': --list names them all")))
+    let exit = match (&source.pool, args.origin.follow) {
+        (Some(pool), Some(levels)) => follow::run(args, pool, &decoded, levels)?,
+        _ => args.look.show(args.json, &decoded, &source.name)?,
+    };
+    Ok(if source.is_damaged { exit.max(Exit::Damaged) } else { exit })
 }
 
 fn unknown(source: &Source) -> Failure {
@@ -90,7 +85,7 @@ fn unknown(source: &Source) -> Failure {
 
 /// Names the candidates with their reasons, before the best one is shown.
 fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
-    if args.json || args.values {
+    if args.json || args.look.values {
         return Ok(());
     }
     let mut out = String::new();
@@ -99,41 +94,6 @@ fn explain(args: &Args, candidates: &[auto::Candidate]) -> Result<(), Failure> {
         out.push_str(&format!("{mark} {:22} {}, {}\n", c.structure.name, c.order, c.reasons.join("; ")));
     }
     print(&out).map(|_| ())
-}
-
-fn show(args: &Args, decoded: &Decoded<'_>) -> Result<(), Failure> {
-    if args.html.as_ref().is_some_and(|path| path.as_os_str() == "-") {
-        // the page has standard output for itself
-    } else if args.json {
-        written(json::write(decoded, anstream::stdout().lock()))?;
-    } else if args.values {
-        print(&text::values(decoded))?;
-    } else {
-        print(&text::tree(decoded, if args.full { Detail::Full } else { Detail::Brief }))?;
-    }
-    let troubles = decoded.tree.troubles();
-    for trouble in troubles.iter().take(LISTED) {
-        anstream::eprintln!(
-            "{ERROR}{}{ERROR:#} at {:#x}: {}",
-            trouble.path,
-            trouble.at,
-            trouble.problem.text
-        );
-    }
-    if let Some(more) = troubles.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        anstream::eprintln!("{more} more problems; --json lists them all");
-    }
-    Ok(())
-}
-
-/// The only thing that this program writes, and only where it is told to; `-` is standard output.
-#[allow(clippy::disallowed_methods)] // an output, no evidence
-fn write_page(path: &Path, page: &Page<'_>) -> Result<(), Failure> {
-    let page = html::page(page);
-    if path.as_os_str() == "-" {
-        return print(&page).map(|_| ());
-    }
-    std::fs::write(path, page).map_err(|e| Failure(Exit::Nothing, format!("{}: {e}", path.display())))
 }
 
 fn list() -> String {
@@ -149,7 +109,7 @@ fn list() -> String {
 
 /// The sixteen words of a block pointer, if that is what `text` is.
 fn blkptr_words(text: &str) -> Option<Vec<u8>> {
-    Some(blkptr::words(text)?.iter().flat_map(|word| word.to_le_bytes()).collect())
+    Some(notation::words(text)?.iter().flat_map(|word| word.to_le_bytes()).collect())
 }
 
 /// Shown in messages for standard input.

@@ -5,16 +5,22 @@ use std::path::Path;
 use zfsp::decode::extent;
 use zfsp::device::Device;
 use zfsp::error::Place;
+use zfsp::pool::{Options, Pool};
 use zfsp::{compress, dump};
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::eck::ECK_MAGIC;
+use zfsp_grammar::input::Order;
 use zfsp_grammar::label::{BOOTENV_AT, LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
 use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
 
-use crate::args::Args;
+use crate::args::{Args, Origin};
+use crate::shared::block::{self, Found};
+use crate::shared::output::WARNING;
+use crate::shared::pool;
 use crate::{ERROR, Exit, Failure, blkptr_words, name_of};
 
 /// The bytes to decode.
+#[derive(Default)]
 pub(crate) struct Source {
     /// What messages call them.
     pub(crate) name: String,
@@ -24,6 +30,11 @@ pub(crate) struct Source {
     pub(crate) bytes: Vec<u8>,
     /// Whether some of them were lost, or may be wrong: standard error has said so.
     pub(crate) is_damaged: bool,
+    /// What the way to the bytes tells of them.
+    pub(crate) structure: Option<&'static str>,
+    pub(crate) order: Option<Order>,
+    /// The pool that they are of.
+    pub(crate) pool: Option<Pool>,
     /// The whole device, for hints.
     device: Option<Device>,
 }
@@ -35,6 +46,7 @@ impl Source {
     /// What the arguments name.
     pub(crate) fn read(args: &Args, structure: &str) -> Result<Self, Failure> {
         let mut source = match (&args.hex, &args.file) {
+            _ if !args.origin.paths.is_empty() => Self::of_pool(args, structure)?,
             (Some(text), _) => Self::of_text(args, text)?,
             (None, Some(word))
                 if structure == "blkptr" && blkptr_words(&word.to_string_lossy()).is_some() =>
@@ -58,7 +70,33 @@ impl Source {
         let bytes = blkptr_words(text).or_else(|| dump::hex(text));
         let bytes = bytes.ok_or_else(|| Failure(Exit::Usage, format!("no hex digits: '{text}'")))?;
         let name = "the given bytes".to_owned();
-        Self { name, at: 0, bytes, is_damaged: false, device: None }.cut(args, None)
+        Self { name, bytes, ..Self::default() }.cut(args, None)
+    }
+
+    /// A block of a pool.
+    fn of_pool(args: &Args, structure: &str) -> Result<Self, Failure> {
+        let Origin { paths, pool, txg, checkpoint, dva, bp, object, .. } = &args.origin;
+        let mut is_damaged = false;
+        let mut warn = |what: String| {
+            anstream::eprintln!("{WARNING}zfsp-decode:{WARNING:#} {what}");
+            is_damaged = true;
+        };
+        let options = Options { pool: pool.clone(), txg: *txg, checkpoint: *checkpoint };
+        let pool = pool::open(paths, &options, &mut warn)?;
+        let wanted = Some(structure).filter(|name| *name != "auto");
+        let found = match (dva, bp, object) {
+            (Some(place), ..) => block::of_place(&pool, place)?,
+            (_, Some(notation), _) => block::of_notation(&pool, notation)?,
+            (_, _, Some(target)) => target.read(&pool, wanted)?,
+            _ => return Err(Failure(Exit::Usage, "say which block: --dva, --bp or --object".into())),
+        };
+        found.doubts.iter().cloned().for_each(&mut warn);
+        if let Some(note) = &found.note {
+            anstream::eprintln!("{note}");
+        }
+        let Found { name, bytes, order, structure, .. } = found;
+        Self { name, bytes, order, structure, pool: Some(pool), is_damaged, ..Self::default() }
+            .cut(args, None)
     }
 
     fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {
@@ -79,7 +117,7 @@ impl Source {
             if dump.form != dump::Form::Raw {
                 warn(&device, is_damaged);
                 let bytes = dump.bytes.into_owned();
-                let source = Self { name, at: dump.at, bytes, is_damaged, device: None };
+                let source = Self { name, at: dump.at, bytes, is_damaged, ..Self::default() };
                 return source.cut(args, Some(most));
             }
         }
@@ -87,7 +125,7 @@ impl Source {
         let (bytes, is_damaged) = read(&device, args.at, length).map_err(failure)?;
         warn(&device, is_damaged);
         let at = usize::try_from(args.base.unwrap_or(0).saturating_add(args.at)).unwrap_or(usize::MAX);
-        Ok(Self { name, at, bytes, is_damaged, device: Some(device) })
+        Ok(Self { name, at, bytes, is_damaged, device: Some(device), ..Self::default() })
     }
 
     /// The part that `--at` and `--length` name. A dump that states positions is asked in these.

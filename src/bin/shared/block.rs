@@ -1,0 +1,218 @@
+//! A block of a pool by its pointer or by its object: verified and decompressed.
+
+use zfsp::block::{Block, Lost};
+use zfsp::decode::content;
+use zfsp::error::Error;
+use zfsp::object::{Loss, Object};
+use zfsp::pool::Pool;
+use zfsp_grammar::algorithms::{Checksum, Compression};
+use zfsp_grammar::blkptr::Pointer;
+use zfsp_grammar::bonus::Bonus;
+use zfsp_grammar::input::Order;
+use zfsp_grammar::notation::Notation;
+
+use crate::shared::exit::{Exit, Failure};
+use crate::shared::place::{Flags, Part, Place, Raw, TRIED, guess, pointer_bytes};
+use crate::shared::pool::{Named, object_set};
+
+/// Bytes, and what they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// What messages call them.
+    pub(crate) name: String,
+    /// The bytes: decompressed, as far as that could be done.
+    pub(crate) bytes: Vec<u8>,
+    /// Byte order of their writer.
+    pub(crate) order: Option<Order>,
+    /// Their structure, if the way to them tells it.
+    pub(crate) structure: Option<&'static str>,
+    /// What is lost of them, or was wrong on the way.
+    pub(crate) doubts: Vec<String>,
+    /// What was left out.
+    pub(crate) note: Option<String>,
+}
+
+/// Algorithms of checksums that are tried, the usual ones first.
+const SUMS: [Checksum; 7] = [
+    Checksum::FLETCHER4,
+    Checksum::SHA256,
+    Checksum::FLETCHER2,
+    Checksum::SHA512,
+    Checksum::SKEIN,
+    Checksum::EDONR,
+    Checksum::BLAKE3,
+];
+
+/// What a text that tells no algorithms leaves open, found by trying: the checksum decides. What cannot be found out
+/// stays as it is.
+pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
+    let is_open =
+        notation.is_partial && notation.pointer.stored().is_some_and(|b| b.prop.checksum() != Checksum::OFF);
+    if !is_open {
+        return notation;
+    }
+    let orders = [Order::Little, Order::Big];
+    let mut ways = SUMS.into_iter().flat_map(|sum| orders.map(|order| (sum, order)));
+    let packed = notation.pointer.compression();
+    let found = ways.find_map(|(sum, order)| {
+        let notation = notation.with(sum, packed, order)?;
+        let stored = pool.store.stored(&notation.pointer).ok()?;
+        Some((sum, order, stored.bytes))
+    });
+    let Some((sum, order, stored)) = found else { return notation };
+    let mut algorithms = if packed == Compression::OFF { vec![packed] } else { TRIED.to_vec() }.into_iter();
+    let fits = |algorithm| {
+        let notation = notation.with(sum, algorithm, order)?;
+        pool.store.unpack(&notation.pointer, stored.clone()).is_ok().then_some(notation)
+    };
+    algorithms.find_map(fits).or_else(|| notation.with(sum, packed, order)).unwrap_or(notation)
+}
+
+/// The block that `pointer` leads to.
+pub(crate) fn of_pointer(pool: &Pool, pointer: &Pointer, name: String) -> Result<Found, Lost> {
+    let Block { bytes, order, faults } = pool.store.read(pointer)?;
+    let doubts = faults.iter().map(|fault| format!("{fault}; another copy is right")).collect();
+    Ok(Found { name, bytes, order: Some(order), structure: content::of_pointer(pointer), doubts, note: None })
+}
+
+/// The block of a pointer that was given as text.
+pub(crate) fn of_notation(pool: &Pool, notation: &Notation) -> Result<Found, Failure> {
+    let Notation { pointer, is_partial, .. } = settle(pool, *notation);
+    let name = first_copy(&pointer);
+    let found = of_pointer(pool, &pointer, name.clone());
+    let mut found = found.map_err(|lost| Failure(Exit::Nothing, format!("{name}: {}", Error::from(lost))))?;
+    if is_partial && pointer.level() == 0 {
+        // the text does not tell the type
+        found.structure = None;
+    }
+    Ok(found)
+}
+
+/// What to call a block: its first copy.
+pub(crate) fn first_copy(pointer: &Pointer) -> String {
+    let copy = pointer.stored().and_then(|b| b.copies().next().map(ToString::to_string));
+    copy.unwrap_or_else(|| pointer.to_string())
+}
+
+/// The block at a place, as its flags want it: decompressed, a gang block joined.
+pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
+    let Raw { bytes, doubts } = place.read(pool, u64::MAX, Part::Whole)?;
+    let mut found =
+        Found { name: place.to_string(), bytes, order: None, structure: None, doubts, note: None };
+    let Flags { pointer_at, decompress, gang, indirect, raw: _ } = place.flags;
+    if decompress || place.lsize.is_some_and(|lsize| lsize != place.psize) {
+        let guessed = guess(&found.bytes, place.lsize);
+        let (_, bytes) = guessed
+            .ok_or_else(|| Failure(Exit::Nothing, format!("{place}: no algorithm decompresses it")))?;
+        found.bytes = bytes;
+    }
+    if let Some(at) = pointer_at {
+        let pointer = pointer_bytes(&found.bytes, at);
+        let none = || {
+            Failure(Exit::Nothing, format!("{place}: no block pointer at {at:#x}: the block is too short"))
+        };
+        (found.bytes, found.structure) = (pointer.ok_or_else(none)?.to_vec(), Some("blkptr"));
+    } else if gang {
+        found.structure = Some("gang");
+    } else if indirect {
+        found.structure = Some("indirect");
+    }
+    Ok(found)
+}
+
+/// `DATASET:#N`, `DATASET:#N:BLOCK`: an object of a pool, or a block of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) dataset: String,
+    pub(crate) object: u64,
+    pub(crate) block: Option<u64>,
+}
+
+impl std::str::FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error =
+            || format!("'{text}' is no object: DATASET:#NUMBER or DATASET:#NUMBER:BLOCK, or mos:#NUMBER");
+        let (dataset, rest) = text.rsplit_once(":#").ok_or_else(error)?;
+        let (object, block) = match rest.split_once(':') {
+            Some((object, block)) => (object, Some(block.parse().map_err(|_| error())?)),
+            None => (rest, None),
+        };
+        Ok(Self { dataset: dataset.into(), object: object.parse().map_err(|_| error())?, block })
+    }
+}
+
+impl Target {
+    /// The bytes that it names: the block, else the content of the object if it has a structure, else its dnode; the
+    /// dnode also if that is what is asked for.
+    pub(crate) fn read(&self, pool: &Pool, wanted: Option<&str>) -> Result<Found, Failure> {
+        let Named { name, set } = object_set(pool, &self.dataset)?;
+        let object = if self.object == 0 {
+            set.meta_dnode.clone()
+        } else {
+            set.object(self.object).map_err(failure)?
+        };
+        let name = format!("{name}:#{}", self.object);
+        match self.block {
+            Some(blkid) => {
+                let pointer = object.pointer(blkid).map_err(failure)?;
+                let block = object.block(blkid).map_err(failure)?;
+                let doubts =
+                    block.faults.iter().map(|fault| format!("{fault}; another copy is right")).collect();
+                let (bytes, order) = (block.bytes, Some(block.order));
+                let name = format!("{name}:{blkid}");
+                let structure = if pointer.is_hole() { None } else { structure(&object) };
+                Ok(Found { name, bytes, order, structure, doubts, note: None })
+            }
+            None if wanted == Some("dnode") => Ok(dnode(&object, name)),
+            None => match (structure(&object), wanted) {
+                (None, None) => Ok(dnode(&object, name)),
+                (structure, _) => Ok(Found { structure, ..whole(&object, name) }),
+            },
+        }
+    }
+}
+
+fn failure(loss: Loss) -> Failure {
+    Failure(Exit::Nothing, Error::from(loss).to_string())
+}
+
+/// The structure of an object's content.
+pub(crate) fn structure(object: &Object) -> Option<&'static str> {
+    match object.dnode() {
+        Some(dnode) => content::structure(object.r#type, &dnode.bonus),
+        None => content::structure(object.r#type, &Bonus::Raw(&[])),
+    }
+}
+
+/// The dnode of an object, with its bonus.
+pub(crate) fn dnode(object: &Object, name: String) -> Found {
+    let (bytes, order) = object.dnode_bytes();
+    let structure = Some("dnode");
+    Found { name, bytes: bytes.to_vec(), order: Some(order), structure, doubts: Vec::new(), note: None }
+}
+
+/// Bytes of an object's content that are decoded at once.
+pub(crate) const MOST_CONTENT: u64 = 4 << 20;
+
+/// The content of an object, as far as it counts and is not more than [`MOST_CONTENT`].
+pub(crate) fn whole(object: &Object, name: String) -> Found {
+    let mut content = object.content(MOST_CONTENT);
+    let doubts = content.losses.iter().map(ToString::to_string).collect();
+    let length = object.dnode().and_then(|dnode| content::length(&dnode.bonus));
+    let counts = length.map_or(object.size(), |length| u64::try_from(length).unwrap_or(u64::MAX));
+    let note = (counts > MOST_CONTENT)
+        .then(|| format!("{name}: only the first {MOST_CONTENT:#x} of {counts:#x} bytes are decoded"));
+    if let Some(length) = length {
+        content.bytes.truncate(length);
+    }
+    Found {
+        name,
+        bytes: content.bytes,
+        order: Some(content.order),
+        structure: structure(object),
+        doubts,
+        note,
+    }
+}
