@@ -87,7 +87,8 @@ impl Devices {
 
     /// Whether the uberblocks of a device without configuration are of this pool: they sum up the same vdevs.
     fn counts(&self, stranger: &Member) -> bool {
-        let sums: HashSet<u64> = self.members.iter().flat_map(Member::uberblocks).map(|u| u.guid_sum.0).collect();
+        let sums: HashSet<u64> =
+            self.members.iter().flat_map(Member::uberblocks).map(|u| u.guid_sum.0).collect();
         stranger.uberblocks().any(|uberblock| sums.contains(&uberblock.guid_sum.0))
     }
 }

@@ -85,7 +85,10 @@ impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoLabel(device) => {
-                write!(f, "{device}: no label can be read; by its uberblocks it is one of the missing devices")
+                write!(
+                    f,
+                    "{device}: no label can be read; by its uberblocks it is one of the missing devices"
+                )
             }
             Self::DeviceMissing(what) => write!(f, "missing: {what}"),
             Self::Rewound(what) | Self::Unreadable(what) => f.write_str(what),
