@@ -82,17 +82,15 @@ fn seeds() {
         }
     };
     for fixture in fixtures() {
-        if let Some(found) = walk(&fixture) {
-            for found in found {
-                add(found.structure, found.order, &found.bytes);
-                match found.structure {
-                    "dnode" => pieces(&found.bytes, found.order, &mut add),
-                    "zap" => {
-                        let blocks = found.bytes.chunks(16 << 10).skip(1);
-                        blocks.take(1).for_each(|leaf| add("zap-leaf", found.order, leaf));
-                    }
-                    _ => {}
+        for found in walk(&fixture) {
+            add(found.structure, found.order, &found.bytes);
+            match found.structure {
+                "dnode" => pieces(&found.bytes, found.order, &mut add),
+                "zap" => {
+                    let blocks = found.bytes.chunks(16 << 10).skip(1);
+                    blocks.take(1).for_each(|leaf| add("zap-leaf", found.order, leaf));
                 }
+                _ => {}
             }
         }
         for image in fixture.images() {

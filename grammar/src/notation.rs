@@ -194,7 +194,10 @@ impl Parts {
             return self.pair(key, value).ok_or_else(error);
         }
         if word.contains('<') || word.split(':').count() == 3 {
-            let dva = dva(word).ok_or_else(error)?;
+            // rows of zdb mark gang blocks so
+            let bare = word.strip_suffix('G');
+            self.gang |= bare.is_some();
+            let dva = dva(bare.unwrap_or(word)).ok_or_else(error)?;
             let free = self.dva.iter_mut().find(|slot| slot.is_none());
             *free.ok_or("more than three copies")? = Some(dva);
             return Ok(());
@@ -442,6 +445,8 @@ mod tests {
              unique double size=4000L/a00P birth=49L/50P fill=27 \
              cksum=0000007458f1b471:0000a7fea923fa4a:008cb8cb1e6389a0:56bd4bc69c46a492"
         );
+        let gang = read("0  L0 0:37400:20200G 20000L/20000P F=1 B=17/17 cksum=1:2:3:4").unwrap();
+        assert!(gang.pointer.stored().unwrap().copies().all(Dva::is_gang));
         let alone = read("<0:fc00:200>").unwrap();
         let b = alone.pointer.stored().unwrap();
         assert_eq!((b.prop.psize().bytes(), b.prop.checksum()), (0x200, Checksum::OFF));

@@ -90,7 +90,7 @@ impl Devices {
 /// missing.
 #[must_use]
 pub fn leaves(members: &[Member], config: &VdevConfig) -> Vec<Arc<Leaf>> {
-    Inventory::of(members, RaidzReflow::default()).leaves(config)
+    Inventory::of(members, &[], RaidzReflow::default()).leaves(config)
 }
 
 /// The devices of a pool by what they are, and what was read of its vdevs.
@@ -99,6 +99,8 @@ pub(super) struct Inventory {
     devices: HashMap<u64, Vec<Arc<Leaf>>>,
     /// By the guid of the top-level vdev that the label names.
     of_tops: HashMap<u64, Vec<Arc<Leaf>>>,
+    /// Devices of the pool that may be any of those that are missing: the checksums will tell.
+    nameless: Vec<Arc<Leaf>>,
     /// Mappings of removed vdevs, by guid.
     pub(super) mappings: HashMap<u64, Vec<MappingEntry>>,
     /// What devices may lack, by guid.
@@ -109,18 +111,18 @@ pub(super) struct Inventory {
 
 impl Inventory {
     /// Of these devices.
-    pub(super) fn of(members: &[Member], reflow: RaidzReflow) -> Self {
+    pub(super) fn of(members: &[Member], nameless: &[Member], reflow: RaidzReflow) -> Self {
         let mut all = Self { reflow, ..Self::default() };
         let mut found: Vec<(&LabelConfig, &Device)> =
             members.iter().filter_map(|member| Some((member.config()?, &member.device))).collect();
         // of two copies of a device the newer one is asked first
         found.sort_by_key(|(config, _)| std::cmp::Reverse(config.txg));
         for (config, device) in found {
-            let leaf = Leaf { guid: config.guid, name: device.name().into(), device: Some(device.clone()) };
-            let leaf = Arc::new(leaf);
+            let leaf = present(config.guid, device);
             all.devices.entry(config.guid).or_default().push(leaf.clone());
             all.of_tops.entry(config.top_guid).or_default().push(leaf);
         }
+        all.nameless = nameless.iter().map(|member| present(0, &member.device)).collect();
         all
     }
     fn find(&self, config: &VdevConfig) -> Option<&Vec<Arc<Leaf>>> {
@@ -134,6 +136,7 @@ impl Parts for Inventory {
     fn leaves(&self, config: &VdevConfig) -> Vec<Arc<Leaf>> {
         match self.find(config) {
             Some(found) => found.clone(),
+            None if !self.nameless.is_empty() => self.nameless.clone(),
             None => vec![Arc::new(Leaf { guid: config.guid, name: absent(config).into(), device: None })],
         }
     }
@@ -147,6 +150,10 @@ impl Parts for Inventory {
     fn mapping(&self, config: &VdevConfig) -> Option<Vec<MappingEntry>> {
         self.mappings.get(&config.guid).cloned()
     }
+}
+
+fn present(guid: u64, device: &Device) -> Arc<Leaf> {
+    Arc::new(Leaf { guid, name: device.name().into(), device: Some(device.clone()) })
 }
 
 /// What a missing device is called: what to look for.

@@ -2,7 +2,7 @@
 //!
 //! Handbook: `docs/format/01-labels.md`, 1.8, and `docs/format/24-reader-recipes.md`, 24.1.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::member::Member;
 use crate::device::Device;
@@ -29,6 +29,9 @@ pub struct Devices {
     pub name: String,
     /// Its devices, in the order in which they were given.
     pub members: Vec<Member>,
+    /// Devices without a readable configuration whose uberblocks are of this pool: which of its leaves they are is not
+    /// known.
+    pub nameless: Vec<Member>,
 }
 
 impl Gathering {
@@ -53,19 +56,25 @@ impl Gathering {
             }
         }
         all.pools = pools.into_iter().map(|(guid, members)| Devices::new(guid, members)).collect();
+        let nameless = std::mem::take(&mut all.nameless);
+        for member in nameless {
+            let home = all.pools.iter_mut().find(|pool| pool.counts(&member));
+            home.map_or(&mut all.nameless, |pool| &mut pool.nameless).push(member);
+        }
         all
     }
 }
 
-/// The device itself if it has labels, else those of its partitions that have.
+/// The device itself or those of its partitions that have labels, whichever has more of them: at the end of a disk that
+/// is partitioned now, labels may be left from a time when it was used whole.
 fn members(device: Device) -> Vec<Member> {
-    match Member::read(device.clone()) {
-        Some(member) if member.config().is_some() => vec![member],
-        whole => {
-            let parts = device.partitions();
-            let parts: Vec<_> = parts.iter().filter_map(|part| Member::read(device.part(part))).collect();
-            if parts.is_empty() { whole.into_iter().collect() } else { parts }
-        }
+    let parts = device.partitions();
+    let parts: Vec<_> = parts.iter().filter_map(|part| Member::read(device.part(part))).collect();
+    let good = |member: &Member| member.configs().count();
+    let of_parts = parts.iter().map(good).max().unwrap_or_default();
+    match Member::read(device) {
+        Some(whole) if parts.is_empty() || good(&whole) > of_parts => vec![whole],
+        _ => parts,
     }
 }
 
@@ -73,6 +82,13 @@ impl Devices {
     fn new(guid: u64, members: Vec<Member>) -> Self {
         let newest = members.iter().flat_map(Member::configs).filter(|config| config.pool_guid == Some(guid));
         let name = newest.max_by_key(|config| config.txg).and_then(|config| config.name.clone());
-        Self { guid, name: name.unwrap_or_default(), members }
+        Self { guid, name: name.unwrap_or_default(), members, nameless: Vec::new() }
+    }
+
+    /// Whether the uberblocks of a device without configuration are of this pool: they sum up the same vdevs.
+    fn counts(&self, stranger: &Member) -> bool {
+        let sums: HashSet<u64> =
+            self.members.iter().flat_map(Member::uberblocks).map(|u| u.guid_sum.0).collect();
+        stranger.uberblocks().any(|uberblock| sums.contains(&uberblock.guid_sum.0))
     }
 }

@@ -33,6 +33,8 @@ pub struct Pool {
     pub name: String,
     /// Its devices, as far as they were given.
     pub members: Arc<Vec<Member>>,
+    /// Devices whose labels cannot be read, but whose uberblocks are of this pool.
+    pub nameless: Arc<Vec<Member>>,
     /// What its blocks are read with.
     pub store: Arc<Store>,
     /// The uberblock that is looked at.
@@ -52,6 +54,8 @@ pub struct Pool {
 pub enum Trouble {
     /// A device is not there.
     DeviceMissing(String),
+    /// A device of the pool has no readable label: it is taken for whichever is missing.
+    NoLabel(String),
     /// The newest uberblock does not lead to a readable pool; an older one was taken.
     Rewound(String),
     /// Something that every pool has could not be read.
@@ -65,6 +69,12 @@ pub enum Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NoLabel(device) => {
+                write!(
+                    f,
+                    "{device}: no label can be read; by its uberblocks it is one of the missing devices"
+                )
+            }
             Self::DeviceMissing(what) => write!(f, "missing: {what}"),
             Self::Rewound(what) | Self::Unreadable(what) => f.write_str(what),
             Self::Feature(guid) => {

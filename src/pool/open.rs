@@ -94,6 +94,7 @@ struct Opening {
     guid: u64,
     name: String,
     members: Arc<Vec<Member>>,
+    nameless: Arc<Vec<Member>>,
     /// All uberblocks, the newest first, each once.
     uberblocks: Vec<Uberblock>,
 }
@@ -109,11 +110,12 @@ struct Opened {
 
 impl Opening {
     fn of(devices: Devices) -> Self {
-        let Devices { guid, name, members } = devices;
-        let mut uberblocks: Vec<Uberblock> = members.iter().flat_map(Member::uberblocks).copied().collect();
+        let Devices { guid, name, members, nameless } = devices;
+        let all = members.iter().chain(&nameless);
+        let mut uberblocks: Vec<Uberblock> = all.flat_map(Member::uberblocks).copied().collect();
         uberblocks.sort_by_key(|uberblock| std::cmp::Reverse(age(uberblock)));
         uberblocks.dedup();
-        Self { guid, name, members: Arc::new(members), uberblocks }
+        Self { guid, name, members: Arc::new(members), nameless: Arc::new(nameless), uberblocks }
     }
 
     fn open(self, options: &Options) -> Result<Pool> {
@@ -173,7 +175,7 @@ impl Opening {
     /// Reads the MOS below an uberblock, and with it all that reading the rest takes.
     fn follow(&self, uberblock: &Uberblock, newest: &Uberblock) -> Result<Opened> {
         let members = &self.members;
-        let mut inventory = Inventory::of(members, newest.raidz_reflow_info);
+        let mut inventory = Inventory::of(members, &self.nameless, newest.raidz_reflow_info);
         let of_labels = |txg| tops_of_labels(members, self.guid, txg);
         let latest = of_labels(newest.txg.0);
         let mut tops = of_labels(uberblock.txg.0);
@@ -237,8 +239,10 @@ impl Opening {
         if config.guid_sum() != uberblock.guid_sum.0 {
             troubles.push(Trouble::GuidSum);
         }
-        let Self { guid, name, members, .. } = self;
-        Pool { guid, name, members, store, uberblock, newest, mos, config, troubles }
+        let Self { guid, name, members, nameless, .. } = self;
+        let strays = nameless.iter().map(|member| Trouble::NoLabel(member.device.name().into()));
+        troubles.extend(strays);
+        Pool { guid, name, members, nameless, store, uberblock, newest, mos, config, troubles }
     }
 }
 
@@ -249,8 +253,13 @@ impl Pool {
     /// If the pool directory or the state that the checkpoint keeps cannot be read.
     pub fn checkpoint(&self) -> Result<Option<Self>> {
         let Some(uberblock) = self.checkpoint_uberblock()? else { return Ok(None) };
-        let members = self.members.clone();
-        let opening = Opening { guid: self.guid, name: self.name.clone(), members, uberblocks: Vec::new() };
+        let opening = Opening {
+            guid: self.guid,
+            name: self.name.clone(),
+            members: self.members.clone(),
+            nameless: self.nameless.clone(),
+            uberblocks: Vec::new(),
+        };
         let opened = opening.follow(&uberblock, &self.newest)?;
         Ok(Some(opening.finish(uberblock, self.newest, opened)))
     }

@@ -94,7 +94,9 @@ impl Below<'_> {
                 };
                 // an offset that leaves all devices is refused by the device
                 let at = offset.saturating_add(start);
-                sides.push(Side { leaf: leaf.clone(), at, is_current: !missed.contains(self.birth) });
+                // what has no label may be another one
+                let is_current = leaf.guid != 0 && !missed.contains(self.birth);
+                sides.push(Side { leaf: leaf.clone(), at, is_current });
             }
             Node::AnyOf(nodes) => nodes.iter().for_each(|node| self.collect(node, offset, area, left, sides)),
             Node::DistributedSpare(spare) => {

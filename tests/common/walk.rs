@@ -1,22 +1,14 @@
-//! A walk through a plain pool, only as good as tests need it: blocks on single disks and mirrors,
-//! every object of every data set.
+//! Every block with a structure that a fixture pool has, for tests of what blocks say.
 
-use std::collections::BTreeMap;
-
-use zfsp::checksum::embedded::Piece;
-use zfsp::checksum::fletcher::fletcher4;
-use zfsp::checksum::sha256::sha256;
-use zfsp::compress::decompress;
+use zfsp::block::Block;
 use zfsp::decode::content;
-use zfsp::device::Device;
-use zfsp_grammar::algorithms::Checksum;
-use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, Pointer};
+use zfsp::device;
+use zfsp::object::{Loss, Object};
+use zfsp::objset::ObjectSet;
+use zfsp::pool::{Gathering, Options, Pool};
+use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::bonus::Bonus;
-use zfsp_grammar::dnode::{Dnode, SLOT_SIZE, Slot, dnodes};
-use zfsp_grammar::input::{Input, Order, Parse, filling};
-use zfsp_grammar::label::{DATA_AT, LABEL_SIZE, Label, places};
-use zfsp_grammar::objset::Objset;
-use zfsp_grammar::uberblock::Uberblock;
+use zfsp_grammar::input::Order;
 
 use super::{Fixture, unpacked};
 
@@ -35,216 +27,79 @@ pub(crate) struct Found {
 }
 
 /// Content of objects is looked at up to this size.
-const MOST_CONTENT: usize = 4 << 20;
-/// Blocks of one object.
-const MOST_BLOCKS: u64 = 4096;
+const MOST_CONTENT: u64 = 4 << 20;
 
-struct Pool {
-    /// Devices of each top-level vdev.
-    vdevs: BTreeMap<u64, Vec<Device>>,
+/// The pool of a fixture.
+pub(crate) fn open(fixture: &Fixture) -> Pool {
+    let images: Vec<_> = fixture.images().iter().map(|image| unpacked(image)).collect();
+    Pool::open(Gathering::of(device::find(&images).devices), &Options::default()).unwrap()
 }
 
-/// Every block with a structure that the newest uberblock leads to; `None` for pools that are not
-/// plain: RAID-Z, dRAID, removed vdevs.
-pub(crate) fn walk(fixture: &Fixture) -> Option<Vec<Found>> {
-    let (pool, uberblock) = open(fixture)?;
+/// Every block with a structure that the newest uberblock leads to, without what is encrypted.
+pub(crate) fn walk(fixture: &Fixture) -> Vec<Found> {
+    let pool = open(fixture);
     let mut found = Vec::new();
-    let mos = pool.read(&uberblock.rootbp)?;
-    let datasets = pool.objset(&fixture.name, "MOS", &mos, &mut found);
-    for (number, bp) in datasets {
-        if let Some(block) = pool.read(&bp) {
-            pool.objset(&fixture.name, &format!("dataset {number}"), &block, &mut found);
-        }
-    }
-    Some(found)
-}
-
-fn open(fixture: &Fixture) -> Option<(Pool, Uberblock)> {
-    let mut pool = Pool { vdevs: BTreeMap::new() };
-    let mut best: Option<Uberblock> = None;
-    for image in fixture.images() {
-        let device = Device::open(&unpacked(&image)).unwrap();
-        let mut id = None;
-        for at in places(device.len()).into_iter().flatten() {
-            let bytes = device.read(at, LABEL_SIZE).unwrap();
-            let (_, label) = Label::parse(Input::new(&bytes, Order::Little)).unwrap();
-            let Some(config) = label.vdev_phys.as_ref().and_then(|v| v.nvlist.as_ref()) else { continue };
-            let Some(tree) = config.list.list("vdev_tree") else { continue };
-            match tree.text("type")?.0 {
-                b"disk" | b"file" | b"mirror" | b"replacing" | b"spare" => id = tree.number("id"),
-                _ => return None,
-            }
-            for slot in label.ring.uberblocks() {
-                let newer = |b: &Uberblock| {
-                    (slot.uberblock.txg.0, slot.uberblock.timestamp.0) > (b.txg.0, b.timestamp.0)
-                };
-                if best.as_ref().is_none_or(newer) {
-                    best = Some(slot.uberblock);
-                }
-            }
-        }
-        if let Some(id) = id {
-            pool.vdevs.entry(id).or_default().push(device);
-        }
-    }
-    Some((pool, best?))
-}
-
-/// A block as it was before it was stored, and the order of its writer.
-struct Block {
-    bytes: Vec<u8>,
-    order: Order,
-}
-
-/// The last block of a log is allocated ahead: most often nobody has written it yet, and it holds
-/// what was there before.
-fn is_written(log: &[u8], pointer: &Blkptr) -> bool {
-    let words = pointer.cksum.0;
-    let Some(nused) = log[136..].first_chunk() else { return false };
-    let used = usize::try_from(u64::from_le_bytes(*nused)).unwrap_or(usize::MAX);
-    let slim = used.checked_next_multiple_of(4096).and_then(|used| Piece::at(log.get(..used)?, 144));
-    let old = Piece::ending(log);
-    slim.is_some_and(|p| p.fletcher4(words) == p.stored)
-        || old.is_some_and(|p| p.fletcher2(words) == p.stored)
-}
-
-impl Pool {
-    fn read(&self, pointer: &Pointer) -> Option<Block> {
-        let order = |little| if little { Order::Little } else { Order::Big };
-        match pointer {
-            Pointer::Hole(_) | Pointer::Encrypted(_) => None,
-            Pointer::Embedded(b) => {
-                let lsize = usize::try_from(b.prop.lsize()).unwrap();
-                let bytes = decompress(b.prop.compression(), &b.payload(), lsize).ok()?;
-                Some(Block { bytes, order: order(b.prop.little_endian()) })
-            }
-            Pointer::Block(b) => self.stored(b, order(b.prop.little_endian())),
-            Pointer::Authenticated(b) => self.stored(&b.plain(), order(b.prop.little_endian())),
-        }
-    }
-    fn stored(&self, b: &Blkptr, order: Order) -> Option<Block> {
-        let psize = usize::try_from(b.prop.psize().bytes()).unwrap();
-        let lsize = usize::try_from(b.prop.lsize().bytes()).unwrap();
-        for dva in b.copies().filter(|dva| !dva.is_gang()) {
-            for device in self.vdevs.get(&u64::from(dva.vdev())).into_iter().flatten() {
-                let Ok(stored) = device.read(dva.offset() + DATA_AT, psize) else { continue };
-                let sum = match b.prop.checksum() {
-                    Checksum::FLETCHER4 => fletcher4(&stored, order),
-                    Checksum::SHA256 => sha256(&[&stored]),
-                    _ => b.cksum,
-                };
-                if (sum == b.cksum || b.prop.encrypted())
-                    && let Ok(bytes) = decompress(b.prop.compression(), &stored, lsize)
-                {
-                    return Some(Block { bytes, order });
-                }
-            }
-        }
-        None
-    }
-
-    /// All objects of an object set; returns the datasets among them.
-    fn objset(&self, pool: &str, name: &str, block: &Block, found: &mut Vec<Found>) -> Vec<(usize, Pointer)> {
-        let place = format!("{pool}: {name}");
-        let mut push = |place: String, kind: String, structure, bytes, order| {
-            found.push(Found { place, kind, structure, bytes, order });
-        };
-        push(place.clone(), "DMU objset".into(), "objset", block.bytes.clone(), block.order);
-        let (_, objset) = Objset::parse(Input::new(&block.bytes, block.order)).unwrap();
-        if let Pointer::Block(pointer) = objset.zil_header.log
-            && let Some(log) = self.stored(&pointer, block.order)
-            && is_written(&log.bytes, &pointer)
+    objset(&format!("{}: MOS", fixture.name), &pool.mos, &mut found);
+    for object in pool.mos.objects().map(Result::unwrap) {
+        let number = object.at.object;
+        if let Bonus::DslDataset(dataset) = object.dnode().unwrap().bonus
+            && !dataset.bp.is_hole()
         {
-            push(format!("{place}, log"), "ZIL intent log".into(), "zil-block", log.bytes, log.order);
+            let set = pool.objset(number.unsigned_abs()).unwrap();
+            objset(&format!("{}: dataset {number}", fixture.name), &set, &mut found);
         }
-        let mut datasets = Vec::new();
-        let Slot::Dnode(meta) = objset.meta_dnode else { return datasets };
-        for (n, block) in self.blocks(&meta) {
-            let per_block = usize::try_from(meta.data_block_size()).unwrap() / SLOT_SIZE;
+    }
+    found
+}
+
+fn objset(place: &str, set: &ObjectSet, found: &mut Vec<Found>) {
+    let mut push = |place: String, kind: &str, structure, block: Block| {
+        found.push(Found { place, kind: kind.into(), structure, bytes: block.bytes, order: block.order });
+    };
+    push(place.into(), "DMU objset", "objset", set.block().clone());
+    let store = set.meta_dnode.store();
+    if let Some(log) = set.zil_header.log.stored()
+        && let Ok(stored) = store.stored_block(&log)
+    {
+        let block = Block { bytes: stored.bytes, order: set.order(), faults: Vec::new() };
+        push(format!("{place}, log"), "ZIL intent log", "zil-block", block);
+    }
+    let per_block = set.meta_dnode.block_size / 512;
+    for (n, pointer) in set.meta_dnode.blocks(0).map(Result::unwrap) {
+        if !matches!(pointer, Pointer::Encrypted(_)) {
             push(
-                format!("{place}, dnodes {}", n * per_block as u64),
-                "DMU dnode".into(),
+                format!("{place}, dnodes {}", n * per_block),
+                "DMU dnode",
                 "dnode",
-                block.bytes.clone(),
-                block.order,
+                store.read(&pointer).unwrap(),
             );
-            let (_, slots) = dnodes(Input::new(&block.bytes, block.order)).unwrap();
-            let mut number = usize::try_from(n).unwrap() * per_block;
-            for slot in slots {
-                let Slot::Dnode(dnode) = slot else {
-                    number += 1;
-                    continue;
-                };
-                if let Bonus::DslDataset(dataset) = &dnode.bonus {
-                    datasets.push((number, dataset.bp));
-                }
-                let place = format!("{place}, object {number}");
-                let kind = dnode.r#type.to_string();
-                if let Some(structure) = content::structure(dnode.r#type, &dnode.bonus) {
-                    let (bytes, order) = self.content(&dnode, block.order);
-                    if !bytes.is_empty() {
-                        push(place.clone(), kind, structure, bytes, order);
-                    }
-                }
-                if let Some(spill) = dnode.spill.and_then(|spill| self.read(&spill)) {
-                    push(
-                        format!("{place}, spill"),
-                        "System attributes".into(),
-                        "sa",
-                        spill.bytes,
-                        spill.order,
-                    );
-                }
-                number += dnode.size() / SLOT_SIZE;
-            }
         }
-        datasets
     }
+    for object in set.objects().map(Result::unwrap) {
+        // the bonus of an encrypted object is encrypted
+        let Some(dnode) = object.dnode() else { continue };
+        let place = format!("{place}, object {}", object.at.object);
+        if let Some(structure) = content::structure(object.r#type, &dnode.bonus)
+            && let Some(block) = whole(&object, content::length(&dnode.bonus))
+            && !block.bytes.is_empty()
+        {
+            push(place.clone(), &object.r#type.to_string(), structure, block);
+        }
+        if let Some(Ok(spill)) = object.spill_block() {
+            push(format!("{place}, spill"), "System attributes", "sa", spill);
+        }
+    }
+}
 
-    /// The content as far as it counts.
-    fn content(&self, dnode: &Dnode<'_>, order: Order) -> (Vec<u8>, Order) {
-        let (mut bytes, mut found) = (Vec::new(), order);
-        let size = usize::try_from(dnode.data_block_size()).unwrap();
-        for (n, block) in self.blocks(dnode) {
-            let at = usize::try_from(n).unwrap() * size;
-            if at > MOST_CONTENT {
-                break;
-            }
-            bytes.resize(at, 0);
-            bytes.extend_from_slice(&block.bytes);
-            found = block.order;
-        }
-        if let Some(length) = content::length(&dnode.bonus) {
-            bytes.truncate(length);
-        }
-        (bytes, found)
+/// The content as far as it counts; `None` if it is encrypted.
+fn whole(object: &Object, length: Option<usize>) -> Option<Block> {
+    let content = object.content(MOST_CONTENT);
+    let is_encrypted = |loss: &Loss| loss.lost.why == zfsp::block::Why::Encrypted;
+    if content.losses.iter().any(is_encrypted) {
+        return None;
     }
-
-    /// The level-0 blocks that are no holes.
-    fn blocks(&self, dnode: &Dnode<'_>) -> Vec<(u64, Block)> {
-        let mut all = Vec::new();
-        let span = u32::from(dnode.indblkshift) - 7;
-        let top = u32::from(dnode.nlevels.max(1)) - 1;
-        for (n, pointer) in dnode.blkptr.iter().enumerate() {
-            let first = (n as u64).checked_shl(span * top).unwrap_or(0);
-            self.below(pointer, top, first, span, &mut all);
-        }
-        all
-    }
-    fn below(&self, pointer: &Pointer, level: u32, first: u64, span: u32, all: &mut Vec<(u64, Block)>) {
-        if all.len() as u64 > MOST_BLOCKS {
-            return;
-        }
-        let Some(block) = self.read(pointer) else { return };
-        if level == 0 {
-            all.push((first, block));
-            return;
-        }
-        let input = Input::new(&block.bytes, block.order);
-        let (_, pointers) = filling(BLKPTR_SIZE, Pointer::parse)(input).unwrap();
-        for (n, pointer) in pointers.iter().enumerate() {
-            let first = first + (n as u64).checked_shl(span * (level - 1)).unwrap_or(0);
-            self.below(pointer, level - 1, first, span, all);
-        }
-    }
+    assert_eq!(content.losses, [], "{:?}", object.at);
+    let (mut bytes, order) = (content.bytes, content.order);
+    bytes.truncate(length.unwrap_or(usize::MAX));
+    Some(Block { bytes, order, faults: Vec::new() })
 }

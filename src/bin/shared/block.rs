@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) name: String,
     /// The bytes: decompressed, as far as that could be done.
     pub(crate) bytes: Vec<u8>,
+    /// Position of the first one.
+    pub(crate) at: usize,
     /// Byte order of their writer.
     pub(crate) order: Option<Order>,
     /// Their structure, if the way to them tells it.
@@ -72,7 +74,15 @@ pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
 pub(crate) fn of_pointer(pool: &Pool, pointer: &Pointer, name: String) -> Result<Found, Lost> {
     let Block { bytes, order, faults } = pool.store.read(pointer)?;
     let doubts = faults.iter().map(|fault| format!("{fault}; another copy is right")).collect();
-    Ok(Found { name, bytes, order: Some(order), structure: content::of_pointer(pointer), doubts, note: None })
+    Ok(Found {
+        name,
+        bytes,
+        at: 0,
+        order: Some(order),
+        structure: content::of_pointer(pointer),
+        doubts,
+        note: None,
+    })
 }
 
 /// The block of a pointer that was given as text.
@@ -98,7 +108,7 @@ pub(crate) fn first_copy(pointer: &Pointer) -> String {
 pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
     let Raw { bytes, doubts } = place.read(pool, u64::MAX, Part::Whole)?;
     let mut found =
-        Found { name: place.to_string(), bytes, order: None, structure: None, doubts, note: None };
+        Found { name: place.to_string(), bytes, at: 0, order: None, structure: None, doubts, note: None };
     let Flags { pointer_at, decompress, gang, indirect, raw: _ } = place.flags;
     if decompress || place.lsize.is_some_and(|lsize| lsize != place.psize) {
         let guessed = guess(&found.bytes, place.lsize);
@@ -113,7 +123,7 @@ pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
         };
         (found.bytes, found.structure) = (pointer.ok_or_else(none)?.to_vec(), Some("blkptr"));
     } else if gang {
-        found.structure = Some("gang");
+        (found.structure, found.at) = (Some("gang"), place.on_device());
     } else if indirect {
         found.structure = Some("indirect");
     }
@@ -163,7 +173,7 @@ impl Target {
                 let (bytes, order) = (block.bytes, Some(block.order));
                 let name = format!("{name}:{blkid}");
                 let structure = if pointer.is_hole() { None } else { structure(&object) };
-                Ok(Found { name, bytes, order, structure, doubts, note: None })
+                Ok(Found { name, bytes, at: 0, order, structure, doubts, note: None })
             }
             None if wanted == Some("dnode") => Ok(dnode(&object, name)),
             None => match (structure(&object), wanted) {
@@ -190,7 +200,15 @@ pub(crate) fn structure(object: &Object) -> Option<&'static str> {
 pub(crate) fn dnode(object: &Object, name: String) -> Found {
     let (bytes, order) = object.dnode_bytes();
     let structure = Some("dnode");
-    Found { name, bytes: bytes.to_vec(), order: Some(order), structure, doubts: Vec::new(), note: None }
+    Found {
+        name,
+        bytes: bytes.to_vec(),
+        at: 0,
+        order: Some(order),
+        structure,
+        doubts: Vec::new(),
+        note: None,
+    }
 }
 
 /// Bytes of an object's content that are decoded at once.
@@ -208,6 +226,7 @@ pub(crate) fn whole(object: &Object, name: String) -> Found {
         content.bytes.truncate(length);
     }
     Found {
+        at: 0,
         name,
         bytes: content.bytes,
         order: Some(content.order),

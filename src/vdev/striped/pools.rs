@@ -178,7 +178,7 @@ impl Pool {
         faults
     }
 
-    /// Reads every block with all devices, and without any `away` of them; `is_sound`: nothing is wrong at all.
+    /// Reads every block with all devices, and without any `away` of them; `is_sound`: no device is stale.
     fn check_all(mut self, away: usize, is_sound: bool) {
         let blocks = self.blocks();
         assert!(blocks.len() > 200, "{}", blocks.len());
@@ -191,8 +191,8 @@ impl Pool {
             };
             assert_eq!(block.asize.unwrap_or(asize), asize, "{:x?}", block.extent);
             let faults = self.check(block);
+            assert_eq!(faults, [], "{:x?}", block.extent);
             if is_sound {
-                assert_eq!(faults, [], "{:x?}", block.extent);
                 assert_eq!(self.scrub(block), [], "{:x?}", block.extent);
             }
         }

@@ -6,6 +6,7 @@
 //! left over tells at once whether the set can be it; only sets of full size need a checksum each. When no
 //! set will do, each row may have lost its own columns.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::super::Judge;
@@ -15,12 +16,12 @@ use super::stripes::Stripes;
 
 /// How much work may go into one block.
 pub(super) struct Budget {
-    sets: usize,
+    looks: usize,
     bytes: usize,
 }
 
-/// Sets of devices and columns that are looked at: all triples of 180 devices. Mostly a glance at a few bytes.
-const MAX_SETS: usize = 1 << 20;
+/// Times that a row is looked at, whether a set of devices or columns fits it: a second, or two where it is wide.
+const MAX_LOOKS: usize = 1 << 20;
 
 /// Bytes of blocks whose checksum is taken: a second or three, and some thousand trials for usual blocks.
 const MAX_BYTES: usize = 1 << 29;
@@ -41,25 +42,30 @@ pub(super) fn search(stripes: &mut Stripes<'_>, judge: &Judge<'_>, budget: &mut 
     }
     let Stripes { data, parts } = stripes;
     let mut rows = Vec::new();
-    let mut most = 0_usize;
-    for part in parts {
-        let known = rows.len();
+    for (number, part) in parts.iter().enumerate() {
         let syndromes = |row| (0..part.set.nparity).map(|n| part.syndrome(n, row, data)).collect();
         let all = (0..part.set.rows).map(|row| Row {
             set: part.set,
+            part: number,
             row,
             lost: part.lost_in(row),
             syndromes: syndromes(row),
         });
         rows.extend(all.filter(Row::is_damaged));
-        most = most.saturating_add(if rows.len() > known { part.set.nparity } else { 0 });
     }
-    if rows.is_empty() {
-        return false;
-    }
+    let Some(first) = rows.first() else { return false };
+    let is_in_one_part = rows.iter().all(|row| row.part == first.part);
+    let nparity = first.set.nparity;
+    // short rows keep more parity to tell
+    rows.sort_by_key(|row| !row.is_short());
     let mut for_devices = budget.halve();
     let mut search = Search { rows, data, judge };
-    let is_found = search.by_devices(most, &mut for_devices);
+    let devices = search.suspects();
+    let mut is_found = search.by_devices(&devices, nparity, &mut for_devices);
+    if !is_found && !is_in_one_part {
+        let apart = search.suspects_apart();
+        is_found = search.by_devices(&apart, nparity.saturating_mul(parts.len()), &mut for_devices);
+    }
     budget.give_back(&for_devices);
     is_found || search.by_rows(budget)
 }
@@ -74,6 +80,8 @@ struct Search<'s> {
 /// A row and all that is known of it.
 struct Row<'s> {
     set: &'s RowSet,
+    /// Number of the row set.
+    part: usize,
     row: usize,
     /// Columns that no device gave.
     lost: Vec<usize>,
@@ -84,6 +92,11 @@ struct Row<'s> {
 #[derive(Clone, Copy, Debug)]
 enum Suspect {
     Child(usize),
+    /// What is on child `index` of row set `part`.
+    ChildOf {
+        index: usize,
+        part: usize,
+    },
     /// What was on child `index` when there were `width`, and was dealt out anew since.
     Former {
         index: usize,
@@ -93,16 +106,15 @@ enum Suspect {
 
 impl Search<'_> {
     /// Takes sets of up to `most` suspects for lost.
-    fn by_devices(&mut self, most: usize, budget: &mut Budget) -> bool {
-        let suspects = self.suspects();
+    fn by_devices(&mut self, suspects: &[Suspect], most: usize, budget: &mut Budget) -> bool {
         for size in 1..=most.min(suspects.len()) {
             let mut chosen: Vec<usize> = (0..size).collect();
             loop {
-                if !budget.look() {
+                if budget.is_spent() {
                     return false;
                 }
                 let set: Vec<Suspect> = chosen.iter().filter_map(|n| suspects.get(*n)).copied().collect();
-                if let Some(solvers) = self.solvers(&set) {
+                if let Some(solvers) = self.solvers(&set, budget) {
                     if !budget.judge(self.data.len()) {
                         return false;
                     }
@@ -120,10 +132,21 @@ impl Search<'_> {
         false
     }
 
+    /// The children of each part of a block by themselves.
+    fn suspects_apart(&self) -> Vec<Suspect> {
+        let places = self.rows.iter().flat_map(|row| {
+            let column = |column| (row.part, row.set.place((row.row, column)).child);
+            (0..row.set.columns).map(column)
+        });
+        let places: BTreeSet<(usize, usize)> = places.collect();
+        places.into_iter().map(|(part, index)| Suspect::ChildOf { index, part }).collect()
+    }
+
+    /// The children, and former ones.
     fn suspects(&self) -> Vec<Suspect> {
         let cells = self.rows.iter().flat_map(|row| (0..row.set.columns).map(move |column| (row, column)));
         let children = cells.map(|(row, column)| row.set.place((row.row, column)).child);
-        let children: std::collections::BTreeSet<usize> = children.collect();
+        let children: BTreeSet<usize> = children.collect();
         let former = self.rows.first().map(|row| match &row.set.places {
             Places::Columns(_) => Vec::new(),
             Places::Numbered(numbering) => numbering.former_widths().collect(),
@@ -136,7 +159,7 @@ impl Search<'_> {
 
     /// For every row, how to make what the suspects hold of it: `None` if they cannot be those that lie, all of them
     /// and no others, or if that makes no difference.
-    fn solvers(&self, suspects: &[Suspect]) -> Option<Vec<Rc<Solver>>> {
+    fn solvers(&self, suspects: &[Suspect], budget: &mut Budget) -> Option<Vec<Rc<Solver>>> {
         let mut solvers: Vec<Rc<Solver>> = Vec::new();
         let mut is_tried = false;
         for row in &self.rows {
@@ -145,7 +168,7 @@ impl Search<'_> {
                 let column = row.column_of(*suspect).filter(|column| !lost.contains(column));
                 lost.extend(column);
             }
-            if lost.len() > row.set.nparity {
+            if !budget.look() || lost.len() > row.set.nparity {
                 return None;
             }
             let solver = match solvers.last() {
@@ -224,12 +247,19 @@ impl Row<'_> {
             !self.set.is_padding(cell)
                 && match (suspect, &self.set.places) {
                     (Suspect::Child(child), _) => self.set.place(cell).child == child,
+                    (Suspect::ChildOf { index, part }, _) => {
+                        self.part == part && self.set.place(cell).child == index
+                    }
                     (Suspect::Former { .. }, Places::Columns(_)) => false,
                     (Suspect::Former { index, width }, Places::Numbered(numbering)) => {
                         numbering.child_of(cell, width) == index
                     }
                 }
         })
+    }
+
+    fn is_short(&self) -> bool {
+        (0..self.set.columns).any(|column| self.set.is_padding((self.row, column)))
     }
 
     /// Whether parity and data disagree.
@@ -285,24 +315,28 @@ pub(super) fn next_set(set: &mut [usize], count: usize) -> bool {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { sets: MAX_SETS, bytes: MAX_BYTES }
+        Self { looks: MAX_LOOKS, bytes: MAX_BYTES }
     }
 
     /// Half of what is left.
     fn halve(&mut self) -> Self {
-        self.sets /= 2;
+        self.looks /= 2;
         self.bytes /= 2;
         Self { ..*self }
     }
 
     fn give_back(&mut self, unspent: &Self) {
-        self.sets = self.sets.saturating_add(unspent.sets);
+        self.looks = self.looks.saturating_add(unspent.looks);
         self.bytes = self.bytes.saturating_add(unspent.bytes);
     }
 
-    /// Whether another set may be looked at.
+    fn is_spent(&self) -> bool {
+        self.looks == 0
+    }
+
+    /// Whether a row may be looked at once more.
     fn look(&mut self) -> bool {
-        take(&mut self.sets, 1)
+        take(&mut self.looks, 1)
     }
 
     /// Whether the checksum of `size` bytes may be taken.

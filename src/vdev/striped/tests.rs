@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use zfsp_grammar::uberblock::ReflowState;
 
 use super::super::galois::{multiply, power};
-use super::super::layout::{Cell, RowSet};
+use super::super::layout::{Cell, Places, RowSet};
 use super::super::{Area, Draid, DraidConfig, Extent, FaultKind, Leaf, Raidz, Reflow, Side};
 use super::*;
 use crate::device::Device;
@@ -233,7 +233,7 @@ fn spread(faults: &[Fault], sector: usize) -> BTreeMap<(String, u64), FaultKind>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn what_is_written_is_read_and_nothing_is_wrong(case in case()) {
@@ -354,4 +354,96 @@ proptest! {
         prop_assert_eq!(read, Some(case.block.clone()));
         prop_assert!(faults.iter().all(|fault| !fault.leaf.contains("right")));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Children that lied before an expansion dealt out what they held.
+    #[test]
+    fn former_children_may_be_wrong(
+        shape in (1_usize..=2, 1_usize..=4, 1_usize..=3),
+        start in 0_u64..5000,
+        lies in prop::collection::vec(any::<prop::sample::Index>(), 2),
+        seed in any::<u64>(),
+    ) {
+        let (p, data, added) = shape;
+        let width = p + data;
+        let nparity = u64::try_from(p).unwrap();
+        let vdev = Raidz::new(width + added, nparity, 9, vec![100; added], None).unwrap();
+        let size = 512 * 8 * data + 512;
+        let layout = vdev.layout(&Extent { offset: start << 9, size, birth: 1 }).unwrap();
+        let case = Case { layout, children: width + added, nparity: p, block: noise(size, seed) };
+        let mut images = case.images();
+        let mut harmed = 0;
+        for (set, cell) in cells(&case.layout) {
+            let Places::Numbered(numbering) = &set.places else { panic!("one by one") };
+            let former = numbering.child_of(cell, width);
+            if lies.iter().take(p).any(|lie| lie.index(width) == former) {
+                let range = images.range(set, cell);
+                images.bytes[set.place(cell).child][range].iter_mut().for_each(|byte| *byte ^= 0x77);
+                harmed += 1;
+            }
+        }
+        let (read, faults) = case.read(&images.disks(&BTreeSet::new()));
+        prop_assert_eq!(read, Some(case.block.clone()));
+        let found = spread(&faults, images.sector);
+        prop_assert!(found.is_empty() || found.len() == harmed, "{} {}", found.len(), harmed);
+    }
+}
+
+/// A block that nothing can save costs a second or two, not minutes.
+#[test]
+fn a_hopeless_block_is_given_up() {
+    for (children, nparity, ashift, added, size) in
+        [(255, 3, 9, 0, 4 << 20), (40, 3, 9, 30, 256 << 10), (10, 3, 12, 0, 4 << 20), (255, 2, 9, 0, 4096)]
+    {
+        let vdev = Raidz::new(children, nparity, ashift, vec![100; added], None).unwrap();
+        let layout = vdev.layout(&Extent { offset: 0x40_d0000, size, birth: 1 }).unwrap();
+        let nparity = usize::try_from(nparity).unwrap();
+        let case = Case { layout, children, nparity, block: noise(size, 7) };
+        let mut images = case.images();
+        images.bytes.iter_mut().flatten().for_each(|byte| *byte = byte.wrapping_mul(77) ^ 5);
+        let judged = std::sync::atomic::AtomicUsize::new(0);
+        let judge = |bytes: &[u8]| {
+            judged.fetch_add(bytes.len(), std::sync::atomic::Ordering::Relaxed);
+            false
+        };
+        let disks = images.disks(&BTreeSet::new());
+        let mut faults = Vec::new();
+        assert_eq!(read(&case.layout, &disks, size, &judge, &mut faults), None);
+        assert!(judged.into_inner() <= (1 << 29) + size, "{children} {size:#x}");
+    }
+}
+
+/// A block in two groups of a dRAID: each of them has its own parity, and its own liar.
+#[test]
+fn each_group_may_have_its_liar() {
+    let config =
+        DraidConfig { width: 5, nparity: 1, ndata: 2, nspares: 1, ngroups: 4, nchildren: None, ashift: 9 };
+    let stripe = 3 << 9;
+    let offset = (1 << 15) * stripe - 20 * stripe;
+    let layout = Draid::new(config).unwrap().layout(&Extent { offset, size: 40 << 10, birth: 0 }).unwrap();
+    let case = Case { layout, children: 5, nparity: 1, block: noise(40 << 10, 3) };
+    let mut images = case.images();
+    assert_eq!(case.layout.sets.len(), 2);
+    for set in &case.layout.sets {
+        for row in 0..set.rows {
+            let cell = (row, 1);
+            let range = images.range(set, cell);
+            images.bytes[set.place(cell).child][range][9] ^= 1;
+        }
+    }
+    let (read, faults) = case.read(&images.disks(&BTreeSet::new()));
+    assert_eq!(read, Some(case.block.clone()));
+    assert_eq!(spread(&faults, 512).len(), case.layout.sets.iter().map(|set| set.rows).sum::<usize>());
+}
+
+/// The size must be that of the layout.
+#[test]
+fn a_wrong_size_is_refused() {
+    let vdev = Raidz::new(3, 1, 9, Vec::new(), None).unwrap();
+    let layout = vdev.layout(&Extent { offset: 0, size: 1024, birth: 0 }).unwrap();
+    let disks = Images::write(&layout, 3, &[1; 1024]).disks(&BTreeSet::new());
+    assert_eq!(read(&layout, &disks, 512, &|_| true, &mut Vec::new()), None);
 }

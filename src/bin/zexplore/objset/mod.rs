@@ -134,8 +134,8 @@ impl View<'_, '_> {
         let is_alone = !self.parts.dnode && !self.parts.content && !self.parts.blocks;
         for object in first.chain(accounting).chain(set.objects()) {
             match object {
-                Ok(object) => self.object(name, &object, !is_alone)?,
-                Err(loss) => self.lose(name, &loss),
+                Ok(object) => self.object(named, &object, !is_alone)?,
+                Err(loss) => self.lose_dnodes(named, &loss),
             }
         }
         if !is_json {
@@ -145,7 +145,18 @@ impl View<'_, '_> {
     }
 
     fn lose(&mut self, name: &str, loss: &Loss) {
-        self.session.warn(format!("{}: {loss}", plain(name)));
+        // what is lost of the MOS says so itself
+        let name = if name == MOS { String::new() } else { format!("{}: ", plain(name)) };
+        self.session.warn(format!("{name}{loss}"));
+    }
+
+    /// The same for what listing objects comes upon: with the objects that are lost.
+    fn lose_dnodes(&mut self, named: &Named, loss: &Loss) {
+        let Named { name, set } = named;
+        self.lose(name, loss);
+        if let Some((first, last)) = dnodes_below(set, loss) {
+            self.session.warn(format!("{}: objects {first} to {last} are not listed for that", plain(name)));
+        }
     }
 
     fn one(&mut self, named: &Named, number: i64) -> Result<(), Failure> {
@@ -160,15 +171,16 @@ impl View<'_, '_> {
         if !self.session.global.json {
             print(&row::head())?;
         }
-        self.object(name, &object, true)
+        self.object(named, &object, true)
     }
 
     /// A row, and below it the parts that are asked for.
-    fn object(&mut self, name: &str, object: &Object, is_apart: bool) -> Result<(), Failure> {
+    fn object(&mut self, named: &Named, object: &Object, is_apart: bool) -> Result<(), Failure> {
+        let Named { name, set } = named;
         let row = Row::of(name, object);
         let Parts { dnode, content, blocks } = self.parts;
         let look = &self.options.look;
-        let dnode = dnode.then(|| content::dnode(object, look));
+        let dnode = dnode.then(|| content::dnode(object, look, is_encrypted(set)));
         let content = content.then(|| content::content(object, look));
         let is_json = self.session.global.json;
         if is_json {
@@ -232,6 +244,7 @@ impl View<'_, '_> {
         let found = Found {
             name: name.clone(),
             bytes: block.bytes.clone(),
+            at: 0,
             order: Some(block.order),
             structure: Some("objset"),
             doubts,
@@ -248,6 +261,27 @@ impl View<'_, '_> {
         print(&format!("{}\n", told.text)).map(drop)
     }
 }
+
+/// Whether the set belongs to an encrypted dataset: then its blocks are under MACs.
+fn is_encrypted(set: &ObjectSet) -> bool {
+    let is_under_mac = |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
+    set.meta_dnode.pointers.iter().any(is_under_mac)
+}
+
+/// The numbers of the objects whose dnodes are below a block that is lost.
+fn dnodes_below(set: &ObjectSet, loss: &Loss) -> Option<(u64, u64)> {
+    let meta = &set.meta_dnode;
+    let level = u32::try_from(loss.at.level).ok().filter(|_| loss.at.at == meta.at)?;
+    let fan = meta.indirect_size().checked_div(BLKPTR_BYTES)?;
+    let count = fan.checked_pow(level)?.checked_mul(meta.block_size.checked_div(SLOT_BYTES)?)?;
+    let first = loss.at.blkid.checked_mul(count)?;
+    let end = first.checked_add(count)?.min(Row::of("", meta).lsize.checked_div(SLOT_BYTES)?);
+    Some((first, end.checked_sub(1)?))
+}
+
+/// Bytes of a pointer, and of a slot of dnodes.
+const BLKPTR_BYTES: u64 = 128;
+const SLOT_BYTES: u64 = 512;
 
 /// Object `number`, also those that no dnode block has.
 fn find(set: &ObjectSet, number: i64) -> Result<Object, Failure> {
