@@ -2,6 +2,15 @@
 //!
 //! A block is tried every way before it is given up; what was tried is part of the error. Handbook:
 //! `docs/format/03-blkptr.md`, 3.6 to 3.11, and `docs/format/24-reader-recipes.md`, 24.3.
+//!
+//! ```
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//! let block = pool.store.read(&pool.uberblock.rootbp)?;
+//! assert_eq!((block.bytes.len(), block.faults.len()), (4096, 0));
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 use std::fmt;
 use std::sync::Arc;

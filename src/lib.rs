@@ -1,4 +1,34 @@
-//! zfsp reads ZFS without ZFS.
+//! zfsp reads ZFS without ZFS: from the bytes alone, whatever state the pool is in.
+//!
+//! From the devices up, each layer stands on those before it:
+//!
+//! | module | from | to |
+//! |---|---|---|
+//! | [`device`] | paths | devices, partitions, packed images; read only |
+//! | [`vdev`] | an offset on a top-level vdev | bytes, by every way there is: mirrors, parity, spares, mappings |
+//! | [`checksum`], [`compress`] | bytes | bytes |
+//! | [`block`] | a block pointer | the block, proven |
+//! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
+//! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
+//! | [`dataset`] | names | object sets |
+//! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
+//! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
+//!
+//! ```
+//! use zfsp::{dataset::Datasets, device, pool::{Gathering, Options, Pool}};
+//!
+//! let found = device::find(&["fixtures/simple".into()]);
+//! let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//! assert_eq!((pool.name.as_str(), pool.uberblock.txg.0), ("lab", 49));
+//!
+//! let datasets = Datasets::of(&pool);
+//! let files = datasets.find("lab/n1@s1")?.objset(&pool)?;
+//! for object in files.objects() {
+//!     let object = object?; // what is lost is an error, and the next one follows
+//!     println!("{}: {}, {} bytes", object.at, object.r#type, object.size());
+//! }
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 pub mod block;
 pub mod block_tree;

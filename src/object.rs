@@ -1,7 +1,23 @@
 //! Objects: from a dnode to its blocks, holes and bytes.
 //!
 //! Handbook: `docs/format/06-dnode-objset.md`, 6.1 to 6.3.
+//!
+//! ```
+//! use std::io::{Read, Seek, SeekFrom};
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//!
+//! let history = pool.mos.object(pool.directory_number("history")?.unwrap_or_default())?;
+//! let mut reader = history.reader();
+//! reader.seek(SeekFrom::Start(8))?;
+//! let mut start = [0; 4];
+//! reader.read_exact(&mut start)?;
+//! assert_eq!(start, [0, 1, 0, 0]); // a packed list in the native encoding, behind the length of the first record
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -234,32 +250,28 @@ impl Object {
     /// # Errors
     /// [`Loss`] of a block on the way to it.
     pub fn pointer(&self, blkid: u64) -> Result<Pointer, Loss> {
-        self.descend(0, blkid).map(|(pointer, _)| pointer)
-    }
-
-    /// The pointer to block `blkid` of `level`, and from which level it comes if a hole above covers it.
-    fn descend(&self, level: u8, blkid: u64) -> Result<(Pointer, u8), Loss> {
+        let hole = Pointer::Hole(Blkptr::default());
         let top = self.levels.saturating_sub(1);
-        let hole = |level| Ok((Pointer::Hole(Blkptr::default()), level));
-        let Some(depth) = top.checked_sub(level) else { return hole(top) };
-        let index = shifted(blkid, self.span, depth);
-        let pointer = usize::try_from(index).ok().and_then(|index| self.pointers.get(index));
-        let Some(mut pointer) = pointer.copied() else { return hole(top) };
-        for below in (level..top).rev() {
-            let above = below.saturating_add(1);
-            let depth = below.saturating_sub(level);
-            let number = shifted(blkid, self.span, depth.saturating_add(1));
-            self.check(&pointer, above, number)?;
+        let first = usize::try_from(self.above(blkid, top)).ok().and_then(|n| self.pointers.get(n));
+        let Some(mut pointer) = first.copied() else { return Ok(hole) };
+        for level in (1..=top).rev() {
+            let number = self.above(blkid, level);
+            self.check(&pointer, level, number)?;
             if pointer.is_hole() {
-                return hole(above);
+                return Ok(hole);
             }
             let block = self.store.metadata(&pointer);
-            let block = block.map_err(|lost| Loss { at: self.at.block(above.into(), number), lost })?;
-            let index = shifted(blkid, self.span, depth) & !u64::MAX.unbounded_shl(self.span);
-            pointer = entry(&block, index).unwrap_or(Pointer::Hole(Blkptr::default()));
+            let block = block.map_err(|lost| Loss { at: self.at.block(level.into(), number), lost })?;
+            let index = self.above(blkid, level.saturating_sub(1)) & !u64::MAX.unbounded_shl(self.span);
+            pointer = entry(&block, index).unwrap_or(hole);
         }
-        self.check(&pointer, level, blkid)?;
-        Ok((pointer, level))
+        self.check(&pointer, 0, blkid)?;
+        Ok(pointer)
+    }
+
+    /// The number of the block of `level` that leads to data block `blkid`.
+    fn above(&self, blkid: u64, level: u8) -> u64 {
+        blkid.unbounded_shr(self.below(level))
     }
 
     /// Whether a pointer is what its place demands.
@@ -304,11 +316,12 @@ impl Object {
 
     /// The data blocks from `first` on, in order, without the holes. A damaged indirect block is one error for all
     /// that is below it.
+    #[must_use]
     pub fn blocks(&self, first: u64) -> Blocks<'_> {
-        Blocks { object: self, next: Some(first) }
+        Blocks { object: self, first, next: 0, path: Vec::new(), seen: HashSet::new() }
     }
 
-    /// The bytes up to `most`, and what is lost of them: its place is zeros.
+    /// The bytes up to `most`, without the holes at the end, and what is lost of them: its place is zeros.
     #[must_use]
     pub fn content(&self, most: u64) -> Content {
         let size = self.size().min(most);
@@ -335,7 +348,7 @@ impl Object {
                 Err(lost) => content.losses.push(Loss { at: self.at.block(0, blkid), lost }),
             }
         }
-        content.bytes.resize(usize::try_from(size).unwrap_or_default(), 0);
+        content.bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));
         content
     }
 
@@ -361,11 +374,6 @@ const BONUSTYPE_AT: usize = 4;
 const BLKPTR_SHIFT: u32 = 7;
 /// Writers never exceed 12; the field of pointers ends at 31.
 const MOST_LEVELS: u8 = 31;
-
-/// The number of the block `levels` above block `blkid`.
-fn shifted(blkid: u64, span: u32, levels: u8) -> u64 {
-    blkid.unbounded_shr(span.saturating_mul(levels.into()))
-}
 
 /// Pointer `index` of an indirect block.
 fn entry(block: &Block, index: u64) -> Option<Pointer> {
@@ -402,7 +410,68 @@ impl Content {
 #[derive(Debug)]
 pub struct Blocks<'o> {
     object: &'o Object,
-    next: Option<u64>,
+    first: u64,
+    /// Next pointer in the dnode.
+    next: usize,
+    /// The indirect blocks on the way to where it is.
+    path: Vec<Step>,
+    /// Indirect blocks that were met. Each stands in one place; those that name each other would give blocks for ever.
+    seen: HashSet<[u64; 2]>,
+}
+
+/// An indirect block on the way.
+#[derive(Debug)]
+struct Step {
+    block: Arc<Block>,
+    /// Of the blocks that it points to.
+    level: u8,
+    next: u64,
+    /// Data block that its first pointer leads to.
+    first: u64,
+}
+
+impl Blocks<'_> {
+    /// The next pointer, its level, and the first data block that it leads to.
+    fn pointer(&mut self) -> Option<(Pointer, u8, u64)> {
+        while let Some(step) = self.path.last_mut() {
+            if let Some(pointer) = entry(&step.block, step.next) {
+                let blkid = first_below(step.next, self.object.below(step.level))?.checked_add(step.first)?;
+                step.next = step.next.saturating_add(1);
+                return Some((pointer, step.level, blkid));
+            }
+            self.path.pop();
+        }
+        let (pointer, level) = (*self.object.pointers.get(self.next)?, self.object.levels.saturating_sub(1));
+        let blkid = first_below(u64::try_from(self.next).ok()?, self.object.below(level))?;
+        self.next = self.next.saturating_add(1);
+        Some((pointer, level, blkid))
+    }
+
+    fn step(&mut self, pointer: &Pointer, level: u8, blkid: u64) -> Result<(), Loss> {
+        let number = self.object.above(blkid, level);
+        let at = self.object.at.block(level.into(), number);
+        self.object.check(pointer, level, number)?;
+        let Some(below) = level.checked_sub(1) else { return Ok(()) };
+        let dva =
+            pointer.stored().map(|b| b.dva).and_then(|[dva, ..]| Some([u64::from(dva.vdev()), dva.offset()]));
+        if dva.is_some_and(|dva| !self.seen.insert(dva)) {
+            return Err(Loss::new(
+                at,
+                Why::Corrupt("its pointer leads to a block of pointers that stands elsewhere".into()),
+            ));
+        }
+        let block = self.object.store.metadata(pointer).map_err(|lost| Loss { at, lost })?;
+        self.path.push(Step { block, level: below, next: 0, first: blkid });
+        Ok(())
+    }
+}
+
+/// The first data block below pointer `index` of a level; `None` if none has so high a number.
+fn first_below(index: u64, shift: u32) -> Option<u64> {
+    match index {
+        0 => Some(0),
+        _ => index.checked_shl(shift).filter(|blkid| blkid.unbounded_shr(shift) == index),
+    }
 }
 
 impl Iterator for Blocks<'_> {
@@ -410,23 +479,20 @@ impl Iterator for Blocks<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let blkid = self.next.filter(|blkid| *blkid <= self.object.maxblkid)?;
-            let (found, level) = match self.object.descend(0, blkid) {
-                Ok((pointer, level)) => (Ok(pointer), level),
-                Err(loss) => {
-                    let level = u8::try_from(loss.at.level).unwrap_or_default();
-                    (Err(loss), level)
-                }
-            };
-            // a hole or a loss above covers all that is below it
-            let shift = self.object.below(level);
-            let after = blkid.unbounded_shr(shift).checked_add(1);
-            self.next = after
-                .filter(|n| shift < u64::BITS && n.leading_zeros() >= shift)
-                .map(|n| n.unbounded_shl(shift));
-            match found {
-                Ok(pointer) if pointer.is_hole() => {}
-                Ok(pointer) => return Some(Ok((blkid, pointer))),
+            let (pointer, level, blkid) = self.pointer()?;
+            if blkid > self.object.maxblkid {
+                // numbers only rise
+                self.path.clear();
+                self.next = usize::MAX;
+                return None;
+            }
+            let last = blkid | !u64::MAX.unbounded_shl(self.object.below(level));
+            if pointer.is_hole() || last < self.first {
+                continue;
+            }
+            match self.step(&pointer, level, blkid) {
+                Ok(()) if level == 0 => return Some(Ok((blkid, pointer))),
+                Ok(()) => {}
                 Err(loss) => return Some(Err(loss)),
             }
         }

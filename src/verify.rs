@@ -1,6 +1,17 @@
 //! Verification: every reachable block is read and checked.
 //!
 //! Handbook: `docs/format/24-reader-recipes.md`, 24.5.
+//!
+//! ```
+//! use zfsp::verify::{Depth, Verification};
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//!
+//! let report = Verification::new(&pool, Depth::AllCopies, &|finding| eprintln!("{}", finding.at)).run();
+//! assert_eq!((report.total.blocks, report.errors), (368, 0));
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -170,10 +181,8 @@ impl<'v> Verification<'v> {
         }
     }
 
-    fn count(&self, pointer: &Pointer) {
-        let counters =
-            if self.is_checkpoint.load(Ordering::Relaxed) { &self.checkpoint } else { &self.counters };
-        counters.add(pointer);
+    fn counters(&self) -> &Counters {
+        if self.is_checkpoint.load(Ordering::Relaxed) { &self.checkpoint } else { &self.counters }
     }
 
     fn find(&self, at: &Bookmark, pointer: Option<&Pointer>, outcome: Outcome, faults: Vec<Fault>) {
@@ -227,7 +236,7 @@ impl<'v> Verification<'v> {
 
 impl Visitor for Verification<'_> {
     fn block(&self, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
-        self.count(pointer);
+        self.counters().add(pointer);
         // dedup and block cloning let many pointers share a block
         let may_be_shared = self.has_clones || pointer.stored().is_some_and(|b| b.prop.dedup());
         if !is_needed && may_be_shared && !self.shared.insert(pointer) {
@@ -248,7 +257,7 @@ impl Visitor for Verification<'_> {
 
     fn log_block(&self, at: &Bookmark, pointer: &Blkptr, was_claimed: bool) -> Option<Vec<u8>> {
         let log = Pointer::Block(*pointer);
-        self.count(&log);
+        self.counters().add(&log);
         if was_claimed {
             return self.stored(at, &log);
         }
@@ -256,7 +265,7 @@ impl Visitor for Verification<'_> {
     }
 
     fn freed(&self, pointer: &Pointer) {
-        self.count(pointer);
+        self.counters().add_freed(pointer);
     }
 
     fn loss(&self, loss: Loss) {

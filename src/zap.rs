@@ -1,6 +1,17 @@
 //! ZAPs: names and values of an object, leaf by leaf.
 //!
 //! Only what is asked for is read: a name costs the header and one leaf. Handbook: `docs/format/10-zap.md`.
+//!
+//! ```
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! use zfsp::zap::Zap;
+//! # let found = device::find(&["fixtures/simple".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//!
+//! let directory = pool.directory()?;
+//! assert_eq!(Zap::of(&directory)?.number("root_dataset")?, Some(32));
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 use std::collections::HashSet;
 
@@ -148,9 +159,14 @@ impl<'o> Zap<'o> {
         }
         let TableInfo { blk, numblks, .. } = header.ptrtbl;
         let mut numbers = Vec::new();
-        let last = blk.saturating_add(numblks).min(self.object.maxblkid.saturating_add(1));
-        for blkid in blk..last {
-            match self.object.block(blkid) {
+        let end = blk.saturating_add(numblks);
+        for found in self.object.blocks(blk) {
+            let read = match found {
+                Ok((blkid, _)) if blkid >= end => break,
+                Ok((blkid, _)) => self.object.block(blkid),
+                Err(loss) => Err(loss),
+            };
+            match read {
                 Ok(block) => {
                     let words = block.bytes.as_chunks::<8>().0.iter().map(|word| match block.order {
                         Order::Little => u64::from_le_bytes(*word),

@@ -2,6 +2,21 @@
 //!
 //! A pool opens with whatever devices there are, as long as one label can be read and one uberblock leads to a MOS.
 //! Nothing is imported, nothing is written. Handbook: `docs/format/24-reader-recipes.md`, 24.1 and 24.2.
+//!
+//! ```
+//! use zfsp::{device, pool::{Gathering, Options, Pool}};
+//!
+//! // one disk of a RAID-Z is missing
+//! let found = device::find(&["fixtures/raidz1-3/d1.img.zst".into(), "fixtures/raidz1-3/d3.img.zst".into()]);
+//! let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//! assert_eq!(pool.troubles.len(), 1);
+//! assert!(pool.troubles[0].to_string().starts_with("missing: device "));
+//! // and an older state
+//! # let found = device::find(&["fixtures/raidz1-3".into()]);
+//! let older = Pool::open(Gathering::of(found.devices), &Options { txg: Some(20), ..Options::default() })?;
+//! assert!(older.uberblock.txg.0 <= 20);
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
 
 mod assembly;
 mod gather;

@@ -10,7 +10,7 @@ use zfsp_grammar::indirect_mapping::MappingEntry;
 use super::config::{VdevConfig, VdevKind};
 use super::node::{Below, Missed, Node};
 use super::side::{Fault, FaultKind, Leaf, Side};
-use super::{Area, Draid, Extent, Judge, Layout, Raidz, Reflow, striped};
+use super::{Area, Draid, Extent, Judge, Layout, Piece, Raidz, Reflow, striped};
 use crate::error::{Error, Result};
 
 /// The top-level vdevs of a pool, by the number that DVAs call them.
@@ -120,10 +120,7 @@ impl Vdevs {
         if self.mapping(id).is_none() {
             return self.read_concrete(id, extent, judge, faults);
         }
-        // the mapping counts whole sectors
-        let sector = self.top(id)?.sector();
-        let size = extent.size.checked_next_multiple_of(sector)?;
-        match self.pieces(id, extent.offset, size) {
+        match self.mapped(id, extent) {
             Ok(pieces) => self.read_pieces(extent, &pieces, judge, faults),
             Err(why) => {
                 faults.push(fault(id, extent, why));
@@ -131,14 +128,18 @@ impl Vdevs {
             }
         }
     }
+    /// Where an extent of a removed vdev lies now. Mappings count whole sectors.
+    fn mapped(&self, id: u32, extent: &Extent) -> Result<Vec<Piece>, String> {
+        let sector = self.top(id).map_or(1, Top::sector);
+        let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
+        self.pieces(id, extent.offset, size)
+    }
     /// What is wrong with any copy that the vdev holds of a block whose bytes are known.
     pub fn scrub(&self, id: u32, extent: &Extent, bytes: &[u8], faults: &mut Vec<Fault>) {
         if self.mapping(id).is_none() {
             return self.scrub_concrete(id, extent, bytes, faults);
         }
-        let sector = self.top(id).map_or(1, Top::sector);
-        let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
-        match self.pieces(id, extent.offset, size) {
+        match self.mapped(id, extent) {
             Ok(pieces) => self.scrub_pieces(extent.birth, &pieces, bytes, faults),
             Err(why) => faults.push(fault(id, extent, why)),
         }

@@ -5,17 +5,15 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use zfsp::error::{Error, Result};
+use zfsp::error::Result;
 use zfsp::pool::{LabelConfig, Member, Pool};
 use zfsp::zap::Zap;
 use zfsp_grammar::dsl::pool_property;
-use zfsp_grammar::input::{Input, Order, Parse};
-use zfsp_grammar::nvlist::Packed;
 use zfsp_grammar::quantity::utc;
 
+use crate::auxiliary::{self, Auxiliary, AuxiliaryFacts};
 use crate::features::{self, FeatureFacts};
 use crate::names::Names;
-use crate::nvlist;
 use crate::session::{Found, Session};
 use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, TITLE, plain, styled};
@@ -56,17 +54,6 @@ struct PoolFacts {
     source: &'static str,
 }
 
-/// A spare or cache device.
-#[derive(Serialize)]
-struct AuxiliaryFacts {
-    guid: u64,
-    path: Option<String>,
-    /// In use as a spare.
-    is_in_use: bool,
-    /// Devices that were given for it.
-    devices: Vec<String>,
-}
-
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let found = session.find()?;
     let facts = match session.open(&found.devices) {
@@ -81,28 +68,14 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     session.show(&facts, |facts| text(facts, options))
 }
 
-/// Bytes of a list in the MOS that are looked at: far more than any has.
-const MOST_LIST: u64 = 64 << 20;
-
-/// The packed list that is the content of the object that the pool directory names.
-fn packed(pool: &Pool, key: &str) -> Result<Option<Json>> {
-    let Some(object) = pool.directory_number(key)?.filter(|object| *object != 0) else { return Ok(None) };
-    let (bytes, _) = pool.mos.object(object)?.content(MOST_LIST).whole()?;
-    let read = Packed::parse(Input::new(&bytes, Order::Big));
-    read.map(|(_, packed)| Some(nvlist::json(&packed.list)))
-        .map_err(|error| Error::corrupt(format!("{key}: {error}")))
-}
-
 fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
-    let mut keep = |read: Result<Option<Json>>| {
-        read.unwrap_or_else(|error| {
-            session.warn(error);
-            None
-        })
-    };
-    let config = keep(packed(pool, "config")).unwrap_or_default();
-    let spares = keep(packed(pool, "spares")).unwrap_or_default();
-    let cache = keep(packed(pool, "l2cache")).unwrap_or_default();
+    let config = auxiliary::packed(pool, "config").unwrap_or_else(|error| {
+        session.warn(error);
+        None
+    });
+    let config = config.unwrap_or_default();
+    let Auxiliary { spares, cache, losses } = Auxiliary::of(pool, &found.others);
+    losses.iter().for_each(|loss| session.warn(loss));
     let features = features::of(pool).unwrap_or_else(|error| {
         session.warn(error);
         Vec::new()
@@ -113,7 +86,6 @@ fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
     });
     let text = |key| config.get(key).and_then(Json::as_str).map(str::to_owned);
     let label = newest(&pool.members);
-    let auxiliary = |list: &Json, key| auxiliary(list, key, found, pool);
     Facts {
         pool: PoolFacts {
             name: pool.name.clone(),
@@ -129,8 +101,8 @@ fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
         },
         properties,
         vdevs: VdevFacts::of(&pool.config, &pool.members, Some(pool)),
-        spares: auxiliary(&spares, "spares"),
-        cache: auxiliary(&cache, "l2cache"),
+        spares,
+        cache,
         features,
     }
 }
@@ -191,23 +163,6 @@ fn properties(pool: &Pool, config: &Json) -> Result<BTreeMap<String, Json>> {
     Ok(all)
 }
 
-/// The devices that a list of spares or cache devices names.
-fn auxiliary(list: &Json, key: &str, found: &Found, pool: &Pool) -> Vec<AuxiliaryFacts> {
-    let all = list.get(key).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let members = || found.others.auxiliary.iter().chain(&found.devices.members);
-    let facts = |vdev: &Json| {
-        let guid = vdev.get("guid").and_then(Json::as_u64).unwrap_or_default();
-        let of_guid = members().filter(|member| member.config().is_some_and(|config| config.guid == guid));
-        AuxiliaryFacts {
-            guid,
-            path: vdev.get("path").and_then(Json::as_str).map(str::to_owned),
-            is_in_use: pool.config.all().any(|vdev| vdev.guid == guid),
-            devices: of_guid.map(|member| member.device.name().to_owned()).collect(),
-        }
-    };
-    all.iter().map(facts).collect()
-}
-
 fn text(facts: &Facts, options: &Options) -> String {
     let mut out = String::new();
     let PoolFacts { name, guid, version, state, .. } = &facts.pool;
@@ -216,7 +171,7 @@ fn text(facts: &Facts, options: &Options) -> String {
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]).indented(2);
     let mut line = |key: &str, value: String| table.row([Cell::styled(DIM, key), value.into()]);
     if let (Some(txg), Some(time)) = (facts.pool.txg, &facts.pool.time) {
-        line("state of", format!("txg {txg}, {time}"));
+        line("looked at", format!("txg {txg} of {time}"));
     }
     if let Some(host) = &facts.pool.hostname {
         let id = facts.pool.hostid.map(|id| format!(" ({id:#x})")).unwrap_or_default();
@@ -238,9 +193,10 @@ fn text(facts: &Facts, options: &Options) -> String {
                 kind.into(),
                 vdev.guid.into(),
                 if vdev.is_in_use { "in use" } else { "" }.into(),
-                match devices.is_empty() {
-                    true => Cell::styled(BAD, format_args!("not here{wanted}")),
-                    false => devices.join(", ").into(),
+                match (devices.is_empty(), vdev.is_distributed()) {
+                    (true, false) => Cell::styled(BAD, format_args!("not here{wanted}")),
+                    (true, true) => Cell::new(vdev.path.as_deref().unwrap_or("distributed")),
+                    (false, _) => devices.join(", ").into(),
                 },
             ]);
         }

@@ -41,6 +41,8 @@ struct Facts {
 struct DeviceFacts {
     device: String,
     size: u64,
+    /// Bytes that it has at least, as its labels say.
+    needed_size: Option<u64>,
     labels: Vec<LabelFacts>,
 }
 
@@ -78,6 +80,9 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let devices = wanted(session, gathering)?;
     let facts = Facts { devices: devices.iter().map(|device| DeviceFacts::of(device, options)).collect() };
     for device in &facts.devices {
+        if device.needed_size.is_some_and(|needed| device.size < needed) {
+            session.warn(format_args!("{}: cut short", device.device));
+        }
         for label in &device.labels {
             if let Some(problem) = &label.problem {
                 let at = label.offset.map(|at| format!(" at {at:#x}")).unwrap_or_default();
@@ -104,8 +109,11 @@ impl DeviceFacts {
     fn of(device: &Device, options: &Options) -> Self {
         let labels = (0..).zip(LabelCopy::all(device));
         let labels = labels.filter(|(number, _)| options.number.is_none_or(|wanted| wanted == *number));
-        let labels = labels.map(|(number, label)| LabelFacts::of(device, number, label, options)).collect();
-        Self { device: device.name().into(), size: device.len(), labels }
+        let labels: Vec<_> =
+            labels.map(|(number, label)| LabelFacts::of(device, number, label, options)).collect();
+        let trees = labels.iter().filter_map(|label| label.parsed.as_ref()?.vdev_tree.as_ref());
+        let needed_size = trees.filter_map(vdevs::leaf_size).max();
+        Self { device: device.name().into(), size: device.len(), needed_size, labels }
     }
 }
 
@@ -196,6 +204,10 @@ impl DeviceFacts {
             }
         }
         out.push('\n');
+        if let Some(needed) = self.needed_size.filter(|needed| self.size < *needed) {
+            let what = format_args!("cut short: its vdev needs {} or more", size(needed));
+            let _ = writeln!(out, "  {}", styled(BAD, what));
+        }
         for (problem, labels) in self.problems() {
             let _ = writeln!(out, "  {}", styled(BAD, format_args!("{}: {problem}", numbers(&labels))));
         }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod auxiliary;
 mod bp;
 mod config;
 mod copies;
@@ -17,6 +18,7 @@ mod manual;
 mod names;
 mod nvlist;
 mod objset;
+mod overview;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;

@@ -124,7 +124,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         let slots = device.labels.iter().flat_map(|label| &label.slots);
         let damaged = slots.filter(|slot| slot.problem.is_some()).count();
         if damaged > 0 {
-            session.warn(format_args!("{}: {damaged} slots of its rings are damaged", device.device));
+            let slots = if damaged == 1 { "slot" } else { "slots" };
+            session.warn(format_args!("{}: damaged {slots} in its rings: {damaged}", device.device));
         }
     }
     session.show(&facts, |facts| text(facts, options))
@@ -216,8 +217,10 @@ impl UberblockFacts {
             all.push(format!("checkpoint of txg {txg}"));
         }
         if let Some(mmp) = &self.mmp {
-            let sequence = mmp.sequence.map(|sequence| format!(" {sequence}")).unwrap_or_default();
-            all.push(format!("heartbeat{sequence}"));
+            all.push(match mmp.sequence.filter(|sequence| *sequence > 0) {
+                Some(sequence) => format!("heartbeat {sequence}"),
+                None => "multihost".into(),
+            });
         }
         if let Some(reflow) = &self.raidz_reflow {
             all.push(format!("expansion up to {:#x}, {}", reflow.offset, reflow.state_text));
@@ -319,6 +322,9 @@ fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
     }
 }
 
+/// Labels of a device, and the slots that they have in common.
+type LabelsAndSlots = (Vec<usize>, Vec<usize>);
+
 /// From so many devices on they are not named where all are meant.
 const MANY: usize = 4;
 
@@ -331,7 +337,7 @@ fn whereabouts(places: &[(&str, usize, usize)], count: usize) -> String {
             None => slots.push(((device, *label), vec![*slot])),
         }
     }
-    let mut labels: Vec<(&str, Vec<(Vec<usize>, Vec<usize>)>)> = Vec::new();
+    let mut labels: Vec<(&str, Vec<LabelsAndSlots>)> = Vec::new();
     for ((device, label), slots) in slots {
         if labels.last().is_none_or(|(last, _)| *last != device) {
             labels.push((device, Vec::new()));
@@ -342,18 +348,18 @@ fn whereabouts(places: &[(&str, usize, usize)], count: usize) -> String {
             None => of_device.push((vec![label], slots)),
         }
     }
-    let mut devices: Vec<(Vec<&str>, Vec<(Vec<usize>, Vec<usize>)>)> = Vec::new();
+    let mut devices: Vec<(Vec<&str>, Vec<LabelsAndSlots>)> = Vec::new();
     for (device, places) in labels {
         match devices.iter_mut().find(|(_, other)| *other == places) {
             Some((devices, _)) => devices.push(device),
             None => devices.push((vec![device], places)),
         }
     }
-    let place = |(labels, slots): &(Vec<usize>, Vec<usize>)| {
+    let place = |(labels, slots): &LabelsAndSlots| {
         let plural = if slots.len() > 1 { "s" } else { "" };
         format!("{} slot{plural} {}", ranges(labels, "L"), ranges(slots, ""))
     };
-    let device = |(devices, places): &(Vec<&str>, Vec<(Vec<usize>, Vec<usize>)>)| {
+    let device = |(devices, places): &(Vec<&str>, Vec<LabelsAndSlots>)| {
         let places: Vec<String> = places.iter().map(place).collect();
         let devices = match devices.len() {
             len if len == count && len >= MANY => format!("all {count} devices"),
