@@ -81,16 +81,32 @@ impl Notation {
         let (_, pointer) = read.map_err(|error| error.to_string())?;
         Ok(Self { pointer, words, is_partial })
     }
-    /// The same with other algorithms and byte order: what a partial text leaves open.
+    /// The same pointer with what a partial text leaves open.
     #[must_use]
-    pub fn with(&self, checksum: Checksum, compression: Compression, order: Order) -> Option<Self> {
+    pub fn with(&self, open: &Open) -> Option<Self> {
+        let Open { r#type, checksum, compression, order, is_protected } = *open;
         let mut words = self.words;
         let [_, _, _, _, _, _, prop, ..] = &mut words;
-        *prop &= !(0x7f << 32 | 0xff << 40 | 1 << 63);
-        *prop |= u64::from(compression.0) << 32 | u64::from(checksum.0) << 40;
-        *prop |= u64::from(order == Order::Little) << 63;
+        *prop &= !(0x7f << 32 | 0xffff << 40 | 1 << 61 | 1 << 63);
+        *prop |= u64::from(compression.0) << 32 | u64::from(checksum.0) << 40 | u64::from(r#type.0) << 48;
+        *prop |= u64::from(is_protected) << 61 | u64::from(order == Order::Little) << 63;
         Self::of(words, self.is_partial).ok()
     }
+}
+
+/// What a row of zdb does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Type of the object.
+    pub r#type: ObjectType,
+    /// How the block is proven.
+    pub checksum: Checksum,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Byte order of its writer.
+    pub order: Order,
+    /// Encrypted or authenticated: half of the checksum is a MAC.
+    pub is_protected: bool,
 }
 
 /// What the words of the notation say.

@@ -9,7 +9,8 @@ use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::bonus::Bonus;
 use zfsp_grammar::input::Order;
-use zfsp_grammar::notation::Notation;
+use zfsp_grammar::notation::{Notation, Open};
+use zfsp_grammar::object_type::ObjectType;
 
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::place::{Flags, Part, Place, Raw, TRIED, guess, pointer_bytes};
@@ -53,21 +54,34 @@ pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
     if !is_open {
         return notation;
     }
+    let compression = notation.pointer.compression();
     let orders = [Order::Little, Order::Big];
-    let mut ways = SUMS.into_iter().flat_map(|sum| orders.map(|order| (sum, order)));
-    let packed = notation.pointer.compression();
-    let found = ways.find_map(|(sum, order)| {
-        let notation = notation.with(sum, packed, order)?;
-        let stored = pool.store.stored(&notation.pointer).ok()?;
-        Some((sum, order, stored.bytes))
+    let mut ways = [false, true].into_iter().flat_map(|is_protected| {
+        let order = move |order| SUMS.map(|checksum| (checksum, order));
+        let ways = orders.into_iter().flat_map(order);
+        ways.map(move |(checksum, order)| Open {
+            r#type: ObjectType::NONE,
+            checksum,
+            compression,
+            order,
+            is_protected,
+        })
     });
-    let Some((sum, order, stored)) = found else { return notation };
-    let mut algorithms = if packed == Compression::OFF { vec![packed] } else { TRIED.to_vec() }.into_iter();
-    let fits = |algorithm| {
-        let notation = notation.with(sum, algorithm, order)?;
+    let found = ways.find_map(|open| {
+        let stored = pool.store.stored(&notation.with(&open)?.pointer).ok()?;
+        Some((open, stored.bytes))
+    });
+    let Some((open, stored)) = found else { return notation };
+    let mut algorithms =
+        if compression == Compression::OFF { vec![compression] } else { TRIED.to_vec() }.into_iter();
+    let fits = |compression| {
+        let notation = notation.with(&Open { compression, ..open })?;
         pool.store.unpack(&notation.pointer, stored.clone()).is_ok().then_some(notation)
     };
-    algorithms.find_map(fits).or_else(|| notation.with(sum, packed, order)).unwrap_or(notation)
+    // what is under a MAC and makes no sense is ciphertext
+    let ciphertext = Open { r#type: ObjectType::PLAIN_FILE_CONTENTS, ..open };
+    let rest = if open.is_protected { ciphertext } else { open };
+    algorithms.find_map(fits).or_else(|| notation.with(&rest)).unwrap_or(notation)
 }
 
 /// The block that `pointer` leads to.

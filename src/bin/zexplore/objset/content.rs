@@ -95,9 +95,8 @@ fn decoded(found: &Found, look: &Look, amend: impl FnOnce(&mut Decoded<'_>)) -> 
     let mut decoded = decode::decode(structure, bytes, *at, *order, 1);
     amend(&mut decoded);
     let mut doubts = doubts.clone();
-    let problem = |(k, problem): (usize, tree::Problem)| {
-        format!("{name}: {}: {}", decoded.tree.path(k), problem.text)
-    };
+    let problem =
+        |(k, problem): (usize, tree::Problem)| format!("{name}: {}: {}", decoded.tree.path(k), problem.text);
     doubts.extend(decoded.tree.problems().take(MOST_PROBLEMS).map(problem));
     let json = serde_json::to_value(document(&decoded)).unwrap_or_default();
     Told { text: look.text(&decoded), json, doubts, note: note.clone() }

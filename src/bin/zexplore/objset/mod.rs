@@ -264,7 +264,8 @@ impl View<'_, '_> {
 
 /// Whether the set belongs to an encrypted dataset: then its blocks are under MACs.
 fn is_encrypted(set: &ObjectSet) -> bool {
-    let is_under_mac = |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
+    let is_under_mac =
+        |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
     set.meta_dnode.pointers.iter().any(is_under_mac)
 }
 
