@@ -8,6 +8,7 @@ pub(crate) mod pools;
 pub(crate) mod tour;
 pub(crate) mod transcript;
 pub(crate) mod walk;
+pub(crate) mod zdb;
 
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};

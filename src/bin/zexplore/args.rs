@@ -12,7 +12,7 @@ use crate::{bp, config, dva, label, objset, uberblocks, verify};
 ///
 /// Without a command: summary.
 #[derive(Debug, Parser)]
-#[command(version, after_help = format!("{EXAMPLES}\n\n{CODES}"), max_term_width = 100)]
+#[command(name = "zexplore", version, after_help = format!("{EXAMPLES}\n\n{CODES}"), max_term_width = 100)]
 #[command(subcommand_precedence_over_arg = true)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 /// What every command takes, before or after its name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
-    /// Images, disks or folders of them, in any order, also packed with zstd
+    /// Images, disks or folders of them, in any order, also packed with zstd: all words up to the next option
     #[arg(short, long = "path", value_name = "PATH", num_args = 1.., global = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// The pool that is meant, where the devices are of several

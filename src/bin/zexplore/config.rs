@@ -58,13 +58,19 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let found = session.find()?;
     let facts = match session.open(&found.devices) {
         Ok(pool) => of_pool(session, &pool, &found),
+        // who asks for a state does not want another
+        Err(error) if session.global.txg.is_some() || session.global.checkpoint => return Err(error.into()),
         Err(error) => {
             session.warn(error);
-            session
-                .warn("this is what the labels say: other states may be readable, see zexplore uberblocks");
+            session.warn(
+                "only what the labels say is shown; zexplore uberblocks lists the states to try with -T",
+            );
             of_labels(&found)
         }
     };
+    for cut in facts.vdevs.walk().into_iter().flat_map(|(_, vdev)| vdev.cut_short()) {
+        session.warn(cut);
+    }
     session.show(&facts, |facts| text(facts, options))
 }
 

@@ -83,6 +83,9 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         if device.needed_size.is_some_and(|needed| device.size < needed) {
             session.warn(format_args!("{}: cut short", device.device));
         }
+        if device.is_mixed() {
+            session.warn(format_args!("{}: its labels are of several devices or pools", device.device));
+        }
         for label in &device.labels {
             if let Some(problem) = &label.problem {
                 let at = label.offset.map(|at| format!(" at {at:#x}")).unwrap_or_default();
@@ -229,6 +232,12 @@ impl DeviceFacts {
         }
     }
 
+    /// Whether labels contradict each other; that one is older than another is usual.
+    fn is_mixed(&self) -> bool {
+        let configs = self.labels.iter().filter_map(|label| label.parsed.as_ref());
+        is_mixed(configs)
+    }
+
     /// The labels with the same problem.
     fn problems(&self) -> Vec<(&str, Vec<&LabelFacts>)> {
         let mut all: Vec<(&str, Vec<&LabelFacts>)> = Vec::new();
@@ -241,6 +250,13 @@ impl DeviceFacts {
         }
         all
     }
+}
+
+/// Whether labels of one device are of several devices or pools.
+pub(crate) fn is_mixed<'c>(configs: impl Iterator<Item = &'c LabelConfig>) -> bool {
+    let mut identities = configs.map(|config| (config.pool_guid, config.guid));
+    let first = identities.next();
+    identities.any(|identity| Some(identity) != first)
 }
 
 /// `label 2`, `labels 0 1`.

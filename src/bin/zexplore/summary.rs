@@ -8,6 +8,7 @@ use zfsp_grammar::quantity::utc;
 
 use crate::auxiliary::{Auxiliary, AuxiliaryFacts};
 use crate::config::newest;
+use crate::label::is_mixed;
 use crate::overview::{Overview, Space};
 use crate::session::Session;
 use crate::shared::exit::{Exit, Failure};
@@ -104,22 +105,15 @@ impl PoolFacts {
         };
         let count = |is: fn(&VdevFacts) -> bool| vdevs.walk().into_iter().filter(|(_, v)| is(v)).count();
         let overview = pool.as_ref().map(|pool| Overview::of(pool, &vdevs));
-        let mut troubles: Vec<String> = failure.iter().map(ToString::to_string).collect();
+        let auxiliary = pool.as_ref().map(|pool| Auxiliary::of(pool, others)).unwrap_or_default();
+        let mut troubles = lacking(&vdevs);
+        troubles.extend(damage(devices));
+        troubles.extend(failure.iter().map(ToString::to_string));
         let of_pool = pool.iter().flat_map(|pool| &pool.troubles);
-        // what is missing is said below, with what to look for
+        // what is missing was said, with what to look for
         let of_pool = of_pool.filter(|trouble| !matches!(trouble, Trouble::DeviceMissing(_)));
         troubles.extend(of_pool.map(ToString::to_string));
-        let auxiliary = pool.as_ref().map(|pool| Auxiliary::of(pool, others)).unwrap_or_default();
         troubles.extend(auxiliary.losses.iter().cloned());
-        let missing = vdevs.walk().into_iter().filter(|(_, vdev)| vdev.is_missing);
-        troubles
-            .extend(missing.map(|(_, vdev)| format!("{} ({}) is {}", vdev.name, vdev.guid, vdev.wanted())));
-        let cut = vdevs.walk().into_iter().flat_map(|(_, vdev)| vdev.devices.iter().map(move |d| (d, vdev)));
-        troubles.extend(cut.filter(|(device, _)| device.is_cut_short).map(|(device, vdev)| {
-            let needed = vdev.needed_size.map(|needed| format!(" of {} or more", size(needed)));
-            format!("{} is cut short: {}{}", device.name, size(device.size), needed.unwrap_or_default())
-        }));
-        troubles.extend(damage(devices));
         troubles.extend(overview.iter().flat_map(|overview| overview.losses.iter().cloned()));
         Self {
             name: devices.name.clone(),
@@ -150,6 +144,11 @@ impl PoolFacts {
         } else {
             String::new()
         };
+        let state = match (session.global.txg, session.global.checkpoint) {
+            (Some(txg), _) => format!(" -T {txg}"),
+            (None, true) => " --checkpoint".into(),
+            (None, false) => String::new(),
+        };
         let rest = format!("-p {}{pool}", paths.join(" "));
         let mut advise = |command: Option<&str>, why: String| {
             let command = command.map(|command| format!("zexplore {command} {rest}"));
@@ -169,16 +168,16 @@ impl PoolFacts {
             };
             advise(None, why.into());
         }
-        if !self.is_open || self.txg != self.newest_txg {
+        if !self.is_open || (self.txg != self.newest_txg && state.is_empty()) {
             advise(Some("uberblocks"), "other states of the pool, for -T TXG".into());
         }
         if self.is_open {
-            advise(Some("verify"), "reads every block and checks it".into());
+            advise(Some(&format!("verify{state}")), "reads every block and checks it".into());
         } else {
             advise(Some("label"), "what the labels say, and why not more".into());
         }
         let overview = self.overview.as_ref();
-        if overview.is_some_and(|overview| overview.checkpoint.is_some()) && !session.global.checkpoint {
+        if overview.is_some_and(|overview| overview.checkpoint.is_some()) && state.is_empty() {
             advise(Some("summary --checkpoint"), "the pool as its checkpoint keeps it".into());
         }
     }
@@ -188,6 +187,18 @@ impl PoolFacts {
 fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c);
     if path.chars().all(is_plain) { path.into() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+/// Devices that are missing, or cut short.
+fn lacking(vdevs: &VdevFacts) -> Vec<String> {
+    let mut all = Vec::new();
+    for (_, vdev) in vdevs.walk() {
+        if vdev.is_missing {
+            all.push(format!("{} ({}) is {}", vdev.name, vdev.guid, vdev.wanted()));
+        }
+        all.extend(vdev.cut_short());
+    }
+    all
 }
 
 /// Labels that are damaged.
@@ -202,6 +213,9 @@ fn damage(devices: &Devices) -> Vec<String> {
             .collect();
         if !bad.is_empty() {
             all.push(format!("{}: {}", member.device.name(), bad.join("; ")));
+        }
+        if is_mixed(member.configs()) {
+            all.push(format!("{}: its labels are of several devices or pools", member.device.name()));
         }
         if let Some(loss) = member.device.loss() {
             all.push(loss.to_string());
@@ -309,8 +323,11 @@ impl PoolFacts {
         }
         if !self.troubles.is_empty() {
             let _ = writeln!(out, "  {}", styled(BAD, "wrong"));
-            for trouble in &self.troubles {
-                let _ = writeln!(out, "    {}", plain(trouble));
+            for trouble in self.troubles.iter().take(TROUBLES) {
+                let _ = writeln!(out, "    {}", shortened(&plain(trouble)));
+            }
+            if let Some(more) = self.troubles.len().checked_sub(TROUBLES).filter(|more| *more > 0) {
+                let _ = writeln!(out, "    and {more} more: --json lists them all");
             }
         }
         if !self.next.is_empty() {
@@ -394,6 +411,19 @@ fn overview_lines(overview: &Overview, line: &mut impl FnMut(&str, Cell)) {
     }
     if let Some(checkpoint) = &overview.checkpoint {
         line("checkpoint", format!("txg {} of {}", checkpoint.txg, checkpoint.time).into());
+    }
+}
+
+/// Troubles that are shown.
+const TROUBLES: usize = 8;
+
+/// Characters of a trouble that are shown.
+const LONGEST: usize = 160;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", text.get(..end).unwrap_or_default()),
+        None => text.into(),
     }
 }
 

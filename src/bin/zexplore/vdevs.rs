@@ -163,6 +163,14 @@ impl VdevFacts {
         walk(self, |vdev| &vdev.children)
     }
 
+    /// Its devices that have lost their end, in words.
+    pub(crate) fn cut_short(&self) -> impl Iterator<Item = String> {
+        self.devices.iter().filter(|device| device.is_cut_short).map(|device| {
+            let needed = self.needed_size.map(|needed| format!(" of {} or more", size(needed)));
+            format!("{} is cut short: {}{}", device.name, size(device.size), needed.unwrap_or_default())
+        })
+    }
+
     /// What is missing, in words: what to look for.
     pub(crate) fn wanted(&self) -> String {
         let mut text = String::from("missing");
