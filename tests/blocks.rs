@@ -248,13 +248,14 @@ transcripts! {
     dva_unknown_flag: "zexplore dva 0:fee00:400:dx -p fixtures/simple";
     bp_whole: "zexplore bp 'DVA[0]=<0:ff200:200> DVA[1]=<0:10dac00:200> DVA[2]=<0:2076400:200> [L0 DMU objset] fletcher4 lz4 unencrypted LE contiguous unique triple size=1000L/200P birth=49L/49P fill=90 cksum=0000000afa219b08:0000047b2891835d:0000ee09540d9682:00217b3dfa4f8f58' -p fixtures/simple";
     bp_row_of_zdb: "zexplore bp '0:fee00:400 20000L/400P F=90 B=49/49 cksum=000000980e032d3b:00004791d383d2c6:00143420108ba590:045b588b47a82d56' -p fixtures/simple";
-    bp_as_json: "zexplore bp '0:fe000:400 0:10d9a00:400 0:2075200:400 4000L/400P F=1 B=49/49 cksum=00000038e566cd6d:00001cfefd19b296:00093d467cfaf9f1:023cb07d773e741b' --as nvlist --json -p fixtures/simple";
+    bp_as_json: "zexplore bp '0:fe000:400 0:10d9a00:400 0:2075200:400 4000L/400P F=1 B=49/49 cksum=00000038e566cd6d:00001cfefd19b296:00093d467cfaf9f1:023cb07d773e741b' --raw --json -p fixtures/simple";
     bp_encrypted: "zexplore bp '0:2e800:1800 20000L/1800P F=1 B=11/11 cksum=12a63319e622f759:15aa57cbb2425587:8374ec3e2b236b24:ffd38f849dc788d0' --values -p fixtures/encryption-suites";
-    bp_raw: "zexplore bp '0:fe400:200 4000L/200P F=1 B=49/49 cksum=0000001e5ccb9163:000008ac6eef3e23:0001563089d46195:0025dfe2997e4ff0' --raw --dump - -p fixtures/simple";
+    bp_raw: "zexplore bp '0:fe400:200 4000L/200P F=1 B=49/49 cksum=0000001e5ccb9163:000008ac6eef3e23:0001563089d46195:0025dfe2997e4ff0' --raw --values -p fixtures/simple";
     bp_that_is_wrong: "zexplore bp '0:fe400:200 4000L/200P F=1 B=49/49 cksum=1:2:3:4' -p fixtures/simple";
     bp_embedded: "zexplore bp 'EMBEDDED [L0 DSL props] et=0 lz4 size=200L/2cP birth=5L' -p fixtures/simple";
     objset_encrypted: "zexplore objset 2 -d lab/aes-128-ccm -p fixtures/encryption-suites";
     objset_encrypted_directory: "zexplore objset 34 -d lab/aes-128-ccm -P -p fixtures/encryption-suites";
+    objset_page_of_many: "zexplore objset --html page.html -p fixtures/simple";
     objset_help: "zexplore objset --help";
     dva_help: "zexplore dva --help";
     bp_help: "zexplore bp -h";

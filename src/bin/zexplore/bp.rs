@@ -8,6 +8,7 @@ use zfsp::block::{Lost, Stored, Why};
 use zfsp::checksum::Verdict;
 use zfsp::decode::{self, auto, content};
 use zfsp::pool::Pool;
+use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 use zfsp_grammar::catalogue::{self, Structure};
@@ -123,8 +124,7 @@ impl Told<'_> {
             && let Some(decoded) = &decoded
         {
             let name = pointer.to_string();
-            let page = zfsp::view::html::Page { source: &name, ..zfsp::view::html::Page::from(decoded) };
-            write(path, zfsp::view::html::page(&page).as_bytes())?;
+            write(path, html::page(&Page { source: &name, ..Page::from(decoded) }).as_bytes())?;
             if look.is_page_only() {
                 return Ok(Exit::Well);
             }

@@ -3,10 +3,10 @@
 use std::fmt::Display;
 
 use serde::Serialize;
-use zfsp::device;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
+use crate::shared;
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{WARNING, print, print_json};
 use crate::style::plain;
@@ -35,22 +35,7 @@ impl<'a> Session<'a> {
 
     /// The devices that the paths lead to, sorted by pools.
     pub(crate) fn gather(&mut self) -> Result<Gathering, Failure> {
-        if self.global.paths.is_empty() {
-            let what = "no devices: name images, disks or folders of them with -p PATH";
-            return Err(Failure(Exit::Usage, what.into()));
-        }
-        let found = device::find(&self.global.paths);
-        for error in &found.errors {
-            self.warn(error);
-        }
-        if found.devices.is_empty() {
-            return Err(Failure(Exit::Nothing, "no image and no disk could be opened".into()));
-        }
-        let losses: Vec<_> = found.devices.iter().filter_map(device::Device::loss).collect();
-        for loss in losses {
-            self.warn(loss);
-        }
-        Ok(Gathering::of(found.devices))
+        shared::pool::gather(&self.global.paths, &mut |what| self.warn(what))
     }
 
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.

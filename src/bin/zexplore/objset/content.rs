@@ -1,9 +1,12 @@
 //! What an object holds: names and values, lists, trees of fields.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use zfsp::block::Block;
 use zfsp::decode::{self, Decoded};
 use zfsp::object::{Loss, Object};
+use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
 use zfsp::zap::Zap;
 use zfsp_grammar::catalogue;
@@ -13,7 +16,8 @@ use zfsp_grammar::tree;
 use zfsp_grammar::zap::value::{Attribute, Integers, Key};
 
 use crate::shared::block::{self, Found};
-use crate::shared::show::Look;
+use crate::shared::exit::Failure;
+use crate::shared::show::{self, Look};
 use crate::style::{DIM, plain};
 
 /// What was made of a part of an object: for readers, for programs, and what is wrong.
@@ -81,6 +85,14 @@ pub(super) fn content(object: &Object, look: &Look) -> Told {
 
 fn said(what: &str) -> Told {
     Told { text: format!("{DIM}{what}{DIM:#}\n"), ..Told::default() }
+}
+
+/// Writes the page that a browser shows.
+pub(super) fn page(found: &Found, path: &Path) -> Result<(), Failure> {
+    let Found { name, bytes, at, order, structure, .. } = found;
+    let Some(structure) = structure.and_then(catalogue::find) else { return Ok(()) };
+    let decoded = decode::decode(structure, bytes, *at, *order, 1);
+    show::write(path, html::page(&Page { source: name, ..Page::from(&decoded) }).as_bytes()).map(drop)
 }
 
 /// Decodes bytes whose structure is known.

@@ -16,7 +16,7 @@ use zfsp::pool::Pool;
 use zfsp_grammar::blkptr::Pointer;
 
 use crate::session::Session;
-use crate::shared::block::Found;
+use crate::shared::block::{self, Found};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{print, written};
 use crate::shared::pool::{MOS, Named, object_set};
@@ -60,6 +60,18 @@ pub(crate) struct Options {
     look: Look,
 }
 
+impl Options {
+    /// What a page can show is one thing.
+    fn check(&self) -> Result<(), Failure> {
+        match (&self.look.html, self.object.is_some() || self.is_self) {
+            (Some(_), false) => {
+                Err(Failure(Exit::Usage, "--html shows one thing: name an OBJECT, or --self".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Which parts of objects are shown.
 #[derive(Clone, Copy)]
 struct Parts {
@@ -69,6 +81,7 @@ struct Parts {
 }
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    options.check()?;
     let pool = session.pool()?;
     let Options { dnode, parsed, blocks, everything, .. } = *options;
     let is_default = !(dnode || parsed || blocks) && options.object.is_some();
@@ -168,6 +181,17 @@ impl View<'_, '_> {
             }
             return Ok(());
         }
+        if let Some(path) = &self.options.look.html {
+            let is_dnode = self.options.dnode || block::structure(&object).is_none();
+            let at = object.at.to_string();
+            content::page(
+                &if is_dnode { block::dnode(&object, at) } else { block::whole(&object, at) },
+                path,
+            )?;
+            if self.options.look.is_page_only() {
+                return Ok(());
+            }
+        }
         if !self.session.global.json {
             print(&row::head())?;
         }
@@ -250,6 +274,12 @@ impl View<'_, '_> {
             doubts,
             note: None,
         };
+        if let Some(path) = &self.options.look.html {
+            content::page(&found, path)?;
+            if self.options.look.is_page_only() {
+                return Ok(());
+            }
+        }
         let told = content::of_found(&found, &self.options.look);
         told.doubts.iter().for_each(|doubt| self.session.warn(format!("{}: {doubt}", plain(name))));
         if self.session.global.json {

@@ -46,7 +46,7 @@ pub(super) struct Bonus {
 /// What stands above the rows.
 pub(super) fn head() -> String {
     format!(
-        "{DIM}{:>10} {:>3} {:>5} {:>5} {:>6} {:>6} {:>6} {:>7}  {:<28} bonus{DIM:#}\n",
+        "{DIM}{:>10} {:>3} {:>5} {:>5} {:>6} {:>6} {:>6} {:>7}  {:<27}  bonus{DIM:#}\n",
         "object", "lvl", "iblk", "dblk", "dsize", "dnsize", "lsize", "%full", "type"
     )
 }
@@ -94,7 +94,7 @@ impl Row {
             .as_ref()
             .map(|bonus| format!("{} {}", plain(&bonus.r#type), short(bonus.length.into())));
         let line = format!(
-            "{object:>10} {levels:>3} {iblk:>5} {dblk:>5} {dsize:>6} {dnsize:>6} {lsize:>6} {percent:>7.2}  {:<28} {}",
+            "{object:>10} {levels:>3} {iblk:>5} {dblk:>5} {dsize:>6} {dnsize:>6} {lsize:>6} {percent:>7.2}  {:<27}  {}",
             r#type,
             bonus.unwrap_or_default()
         );
