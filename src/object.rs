@@ -22,8 +22,9 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, LARGEST_BLOCK, Pointer};
-use zfsp_grammar::dnode::{Dnode, Slot};
+use zfsp_grammar::dnode::{Dnode, DnodeFlags, Slot};
 use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::object_type::ObjectType;
 
@@ -52,6 +53,14 @@ pub struct Object {
     pub pointers: Vec<Pointer>,
     /// Pointer to the spill block.
     pub spill: Option<Pointer>,
+    /// Bytes that all its blocks take, copies and parity included.
+    pub used: u64,
+    /// Bytes of its bonus.
+    pub bonuslen: u16,
+    /// How its blocks are to be checked and compressed from now on, if that is said.
+    pub hints: (Checksum, Compression),
+    /// What is known of it.
+    pub flags: DnodeFlags,
     dnode: Arc<[u8]>,
     order: Order,
 }
@@ -186,6 +195,10 @@ impl Object {
             maxblkid: dnode.maxblkid,
             pointers: dnode.blkptr.clone(),
             spill: dnode.spill,
+            used: if dnode.flags.used_bytes() { dnode.used } else { dnode.used.saturating_mul(512) },
+            bonuslen: dnode.bonuslen,
+            hints: (dnode.checksum, dnode.compress),
+            flags: dnode.flags,
             dnode: bytes.get(..dnode.size()).unwrap_or(bytes).into(),
             order,
         })
@@ -439,8 +452,7 @@ impl Blocks<'_> {
         let at = self.object.at.block(level.into(), number);
         self.object.check(pointer, level, number)?;
         let Some(below) = level.checked_sub(1) else { return Ok(()) };
-        let dva =
-            pointer.stored().map(|b| b.dva).and_then(|[dva, ..]| Some([u64::from(dva.vdev()), dva.offset()]));
+        let dva = pointer.stored().map(|b| b.dva).map(|[dva, ..]| [u64::from(dva.vdev()), dva.offset()]);
         if dva.is_some_and(|dva| !self.seen.insert(dva)) {
             return Err(Loss::new(
                 at,

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test uses its part
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::as_conversions)] // of small numbers
+#![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 
 pub(crate) mod image;
 pub(crate) mod pools;

@@ -8,6 +8,7 @@ use zfsp::block::{Lost, Stored, Why};
 use zfsp::checksum::Verdict;
 use zfsp::decode::{self, auto, content};
 use zfsp::pool::Pool;
+use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 use zfsp_grammar::catalogue::{self, Structure};
@@ -17,7 +18,7 @@ use zfsp_grammar::notation::Notation;
 use crate::copies::Copies;
 use crate::names::Names;
 use crate::session::Session;
-use crate::shared::block::settle;
+use crate::shared::block::{first_copy, settle};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::hex;
 use crate::shared::output::print;
@@ -123,16 +124,18 @@ impl Told<'_> {
             && let Some(decoded) = &decoded
         {
             let name = pointer.to_string();
-            let page = zfsp::view::html::Page { source: &name, ..zfsp::view::html::Page::from(decoded) };
-            write(path, zfsp::view::html::page(&page).as_bytes())?;
+            write(path, html::page(&Page { source: &name, ..Page::from(decoded) }).as_bytes())?;
             if look.is_page_only() {
                 return Ok(Exit::Well);
             }
         }
         if copies.as_ref().is_some_and(|copies| !copies.are_sound()) {
-            session.warn(format!("not every copy of {pointer} is right"));
+            session.warn(format!("not every copy of {} is right", first_copy(&pointer)));
         }
-        let content = self.content(decoded.as_ref().map(|decoded| decoded.structure));
+        let mut content = self.content(decoded.as_ref().map(|decoded| decoded.structure));
+        if is_partial {
+            content.r#type = "type unknown".into();
+        }
         if let Some(why) = &content.lost {
             session.warn(why);
         }
@@ -147,7 +150,7 @@ impl Told<'_> {
         let mut out = format!("{TITLE}{pointer}{TITLE:#}\n");
         if is_partial {
             out.push_str(
-                "  the text tells no type, algorithms or byte order: what fits was found by trying\n",
+                "  the text tells neither type nor algorithms nor byte order: those that fit were found by trying\n",
             );
         }
         out.push_str(&format!("\n{TITLE}pointer{TITLE:#}\n{}", look.text(&fields)));

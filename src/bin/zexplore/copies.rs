@@ -31,9 +31,17 @@ pub(crate) struct Part {
     /// Bytes from the start of the block.
     pub(crate) block_offset: usize,
     pub(crate) state: State,
+    /// The device may have missed what was written then.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) may_be_stale: bool,
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// What is known of the bytes of a stretch.
@@ -168,6 +176,7 @@ fn part(names: &Names, copy: usize, dva: &Dva, stretch: &Stretch, state: State, 
         offset: side.at,
         length: *len,
         block_offset: *block_offset,
+        may_be_stale: !side.is_current,
         state: if fault.is_some() { State::Bad } else { state },
         fault,
     }
@@ -201,6 +210,7 @@ pub(crate) fn table(parts: &[Part]) -> Table {
         let (state, style): (&str, Style) = match (part.state, &part.fault) {
             (_, Some(fault)) => (fault, BAD),
             (State::Good, None) => ("good", GOOD),
+            (_, None) if part.may_be_stale => ("may be stale", ODD),
             (_, None) => ("unproven", ODD),
         };
         let first = |text: String| if is_new { text } else { String::new() };

@@ -9,7 +9,7 @@ use zfsp::pool::Pool;
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::catalogue::Structure;
 use zfsp_grammar::gang::GangHeader;
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Parse};
 
 use crate::copies::{parts_of_place, table};
 use crate::names::Names;
@@ -74,6 +74,11 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     };
     let Raw { mut bytes, doubts } = place.read(&pool, birth, part)?;
     doubts.iter().for_each(|doubt| session.warn(doubt));
+    if !doubts.is_empty() && options.birth.is_none() {
+        anstream::eprintln!(
+            "{DIM}--birth TXG would tell which devices were away when it was written, and how wide RAID-Z was{DIM:#}"
+        );
+    }
     let mut compression = None;
     let is_gang = options.gang || place.flags.gang;
     if is_gang {
@@ -81,7 +86,11 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         let is_shown = options.dump.is_some() || options.structure.is_some() || options.decompress.is_some();
         if !is_shown && !place.flags.raw {
             return look
-                .show(session.global.json, &decoded(structure("gang")?, &bytes), &place.to_string())
+                .show(
+                    session.global.json,
+                    &decoded(structure("gang")?, &bytes, place.on_device()),
+                    &place.to_string(),
+                )
                 .map(|exit| exit.max(session.exit()));
         }
         bytes = whole;
@@ -121,18 +130,18 @@ fn show(
         }
         name => structure(name),
     };
-    let (structure, rest) = match (&options.structure, place.flags.pointer_at) {
-        (Some(name), _) => (Some(named(name)?), rest),
+    let (structure, rest, at) = match (&options.structure, place.flags.pointer_at) {
+        (Some(name), _) => (Some(named(name)?), rest, start),
         (None, Some(at)) => {
             let none =
                 || Failure(Exit::Nothing, format!("{place}: no pointer at {at:#x}: the block ends there"));
-            (Some(structure("blkptr")?), pointer_bytes(bytes, at).ok_or_else(none)?)
+            (Some(structure("blkptr")?), pointer_bytes(bytes, at).ok_or_else(none)?, at)
         }
-        (None, None) if place.flags.indirect => (Some(structure("indirect")?), rest),
-        (None, None) => (None, rest),
+        (None, None) if place.flags.indirect => (Some(structure("indirect")?), rest, start),
+        (None, None) => (None, rest, start),
     };
     match structure {
-        Some(structure) => look.show(session.global.json, &decoded(structure, rest), &place.to_string()),
+        Some(structure) => look.show(session.global.json, &decoded(structure, rest, at), &place.to_string()),
         None if session.global.json => {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             let compression = compression.map(|algorithm| algorithm.to_string());
@@ -153,14 +162,13 @@ fn show(
     }
 }
 
-fn decoded<'b>(structure: &Structure, bytes: &'b [u8]) -> decode::Decoded<'b> {
-    decode::decode(structure, bytes, 0, None, 1)
+fn decoded<'b>(structure: &Structure, bytes: &'b [u8], at: usize) -> decode::Decoded<'b> {
+    decode::decode(structure, bytes, at, None, 1)
 }
 
 /// The block that the pieces make which a gang header names.
 fn gang(session: &mut Session<'_>, pool: &Pool, place: &Place, header: &[u8]) -> Result<Vec<u8>, Failure> {
-    let order = decoded(structure("gang")?, header).order;
-    let order = if order == Order::Big { Order::Big } else { Order::Little };
+    let order = decoded(structure("gang")?, header, 0).order;
     let (_, header) = GangHeader::parse(Input::new(header, order))
         .map_err(|error| Failure(Exit::Nothing, format!("{place}: no gang header: {error}")))?;
     let mut bytes = Vec::new();

@@ -101,8 +101,8 @@ impl PoolFacts {
             Err(error) => (None, Some(error)),
         };
         let vdevs = match &pool {
-            Some(pool) => VdevFacts::of(&pool.config, &pool.members, Some(pool)),
-            None => VdevFacts::of(&devices.config(), &devices.members, None),
+            Some(pool) => VdevFacts::of(&pool.config, (&pool.members, &pool.nameless), Some(pool)),
+            None => VdevFacts::of(&devices.config(), (&devices.members, &devices.nameless), None),
         };
         let count = |is: fn(&VdevFacts) -> bool| vdevs.walk().into_iter().filter(|(_, v)| is(v)).count();
         let overview = pool.as_ref().map(|pool| Overview::of(pool, &vdevs));

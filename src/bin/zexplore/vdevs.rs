@@ -50,13 +50,16 @@ pub(crate) struct DeviceFacts {
     pub(crate) is_cut_short: bool,
 }
 
+/// Devices with labels, and those that are known by their uberblocks only.
+type Given<'g> = (&'g [Member], &'g [Member]);
+
 /// A part of a device that no vdev uses: two labels and the boot area in front, two labels behind.
 const OVERHEAD: u64 = DATA_AT + (512 << 10);
 
 impl VdevFacts {
     /// The root with all below, as `config` describes them; the pool tells what each is for.
-    pub(crate) fn of(config: &VdevConfig, members: &[Member], pool: Option<&Pool>) -> Self {
-        let mut root = Self::nested(config, members, None);
+    pub(crate) fn of(config: &VdevConfig, (members, nameless): Given<'_>, pool: Option<&Pool>) -> Self {
+        let mut root = Self::nested(config, (members, nameless), None);
         for (facts, top) in root.children.iter_mut().zip(&config.children) {
             facts.class = class(top, pool);
             facts.mark_stale(facts.newest_label());
@@ -65,11 +68,12 @@ impl VdevFacts {
         root
     }
 
-    fn nested(config: &VdevConfig, members: &[Member], needed: Option<u64>) -> Self {
+    fn nested(config: &VdevConfig, (members, nameless): Given<'_>, needed: Option<u64>) -> Self {
         let is_leaf = matches!(config.kind, VdevKind::Disk | VdevKind::File);
-        let leaves = if is_leaf { pool::leaves(members, config) } else { Vec::new() };
+        let leaves = if is_leaf { pool::leaves(members, nameless, config) } else { Vec::new() };
         let needed = leaf_size(config).or(needed);
-        let children = config.children.iter().map(|child| Self::nested(child, members, needed)).collect();
+        let given = (members, nameless);
+        let children = config.children.iter().map(|child| Self::nested(child, given, needed)).collect();
         let device = |device: &Device| {
             let labels = members.iter().find(|member| member.device.name() == device.name());
             DeviceFacts {
@@ -84,6 +88,9 @@ impl VdevFacts {
         let mut states: Vec<String> = remarks(config).into_iter().map(str::to_owned).collect();
         if devices.iter().any(|device| device.is_cut_short) {
             states.push("cut short".into());
+        }
+        if leaves.iter().any(|leaf| leaf.device.is_some() && leaf.guid == 0) {
+            states.push("no label: taken for it".into());
         }
         let is_missing = is_leaf && devices.is_empty() || config.kind == VdevKind::Missing;
         Self {

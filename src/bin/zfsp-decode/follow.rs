@@ -121,11 +121,7 @@ fn text(args: &Args, below: &[Below], more: usize, depth: usize) -> String {
         let body = match found {
             Ok(found) => match decode(found) {
                 Some(decoded) => args.look.text(&decoded),
-                None => format!(
-                    "{:#x} bytes of {}, which have no structure\n",
-                    found.bytes.len(),
-                    pointer.r#type()
-                ),
+                None => format!("{:#x} bytes of content, which have no structure\n", found.bytes.len()),
             },
             Err(why) => format!("{ERROR}lost:{ERROR:#} {why}\n"),
         };

@@ -7,8 +7,6 @@
 //! 3. Some device lies: which one is found by trying ([`search`]).
 //! 4. Devices with more than one side, or with one that may be stale, may hold other bytes ([`sides`]).
 
-#[cfg(test)]
-mod pools;
 mod scrub;
 mod search;
 mod sides;

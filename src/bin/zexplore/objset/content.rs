@@ -1,18 +1,23 @@
 //! What an object holds: names and values, lists, trees of fields.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use zfsp::block::Block;
 use zfsp::decode::{self, Decoded};
 use zfsp::object::{Loss, Object};
+use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
 use zfsp::zap::Zap;
 use zfsp_grammar::catalogue;
 use zfsp_grammar::dirent::Dirent;
 use zfsp_grammar::object_type::ObjectType;
+use zfsp_grammar::tree;
 use zfsp_grammar::zap::value::{Attribute, Integers, Key};
 
 use crate::shared::block::{self, Found};
-use crate::shared::show::Look;
+use crate::shared::exit::Failure;
+use crate::shared::show::{self, Look};
 use crate::style::{DIM, plain};
 
 /// What was made of a part of an object: for readers, for programs, and what is wrong.
@@ -25,9 +30,27 @@ pub(super) struct Told {
     pub(super) note: Option<String>,
 }
 
-/// The dnode, field by field, with its bonus.
-pub(super) fn dnode(object: &Object, look: &Look) -> Told {
-    of_found(&block::dnode(object, object.at.to_string()), look)
+/// The dnode, field by field, with its bonus, unless that is encrypted.
+pub(super) fn dnode(object: &Object, look: &Look, is_encrypted: bool) -> Told {
+    let found = block::dnode(object, object.at.to_string());
+    if is_encrypted && object.bonustype.is_encrypted() {
+        decoded(&found, look, hide_bonus)
+    } else {
+        of_found(&found, look)
+    }
+}
+
+/// Takes away what was read into a bonus that is ciphertext.
+fn hide_bonus(decoded: &mut Decoded<'_>) {
+    let nodes = &mut decoded.tree.nodes;
+    let Some(bonus) = nodes.iter().position(|node| node.name() == "bonus") else { return };
+    let depth = nodes.get(bonus).map_or(0, |node| node.depth);
+    let below = nodes.iter().skip(bonus.saturating_add(1)).take_while(|node| node.depth > depth).count();
+    nodes.drain(bonus.saturating_add(1)..bonus.saturating_add(1).saturating_add(below));
+    if let Some(node) = nodes.get_mut(bonus) {
+        node.value = tree::Value::says("encrypted: it takes the key to read it");
+        node.problem = None;
+    }
 }
 
 /// The parsed content: what the type says it is.
@@ -48,7 +71,8 @@ pub(super) fn content(object: &Object, look: &Look) -> Told {
         Some(Ok(Block { bytes, order, faults })) => {
             let doubts = faults.iter().map(ToString::to_string).collect();
             let name = format!("{} spill block", object.at);
-            let found = Found { name, bytes, order: Some(order), structure: Some("sa"), doubts, note: None };
+            let found =
+                Found { name, bytes, at: 0, order: Some(order), structure: Some("sa"), doubts, note: None };
             let spill = of_found(&found, look);
             told.text.push_str(&format!("{DIM}spill block{DIM:#}\n{}", spill.text));
             told.json = json!({ "content": told.json, "spill": spill.json });
@@ -63,15 +87,28 @@ fn said(what: &str) -> Told {
     Told { text: format!("{DIM}{what}{DIM:#}\n"), ..Told::default() }
 }
 
+/// Writes the page that a browser shows.
+pub(super) fn page(found: &Found, path: &Path) -> Result<(), Failure> {
+    let Found { name, bytes, at, order, structure, .. } = found;
+    let Some(structure) = structure.and_then(catalogue::find) else { return Ok(()) };
+    let decoded = decode::decode(structure, bytes, *at, *order, 1);
+    show::write(path, html::page(&Page { source: name, ..Page::from(&decoded) }).as_bytes()).map(drop)
+}
+
 /// Decodes bytes whose structure is known.
 pub(super) fn of_found(found: &Found, look: &Look) -> Told {
-    let Found { name, bytes, order, structure, doubts, note } = found;
+    decoded(found, look, |_| {})
+}
+
+/// The same; `amend` has a look at the tree.
+fn decoded(found: &Found, look: &Look, amend: impl FnOnce(&mut Decoded<'_>)) -> Told {
+    let Found { name, bytes, at, order, structure, doubts, note } = found;
     let Some(structure) = structure.and_then(catalogue::find) else { return Told::default() };
-    let decoded: Decoded<'_> = decode::decode(structure, bytes, 0, *order, 1);
+    let mut decoded = decode::decode(structure, bytes, *at, *order, 1);
+    amend(&mut decoded);
     let mut doubts = doubts.clone();
-    let problem = |(k, problem): (usize, zfsp_grammar::tree::Problem)| {
-        format!("{name}: {}: {}", decoded.tree.path(k), problem.text)
-    };
+    let problem =
+        |(k, problem): (usize, tree::Problem)| format!("{name}: {}: {}", decoded.tree.path(k), problem.text);
     doubts.extend(decoded.tree.problems().take(MOST_PROBLEMS).map(problem));
     let json = serde_json::to_value(document(&decoded)).unwrap_or_default();
     Told { text: look.text(&decoded), json, doubts, note: note.clone() }

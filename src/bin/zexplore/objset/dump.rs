@@ -55,7 +55,7 @@ struct Stream<W> {
 }
 
 /// Zeros that are written at once.
-const ZEROS: [u8; 65_536] = [0; 65_536];
+static ZEROS: [u8; 65_536] = [0; 65_536];
 
 impl<W: Write> Output for Stream<W> {
     fn put(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {

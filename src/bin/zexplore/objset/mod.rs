@@ -16,7 +16,7 @@ use zfsp::pool::Pool;
 use zfsp_grammar::blkptr::Pointer;
 
 use crate::session::Session;
-use crate::shared::block::Found;
+use crate::shared::block::{self, Found};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{print, written};
 use crate::shared::pool::{MOS, Named, object_set};
@@ -60,6 +60,18 @@ pub(crate) struct Options {
     look: Look,
 }
 
+impl Options {
+    /// What a page can show is one thing.
+    fn check(&self) -> Result<(), Failure> {
+        match (&self.look.html, self.object.is_some() || self.is_self) {
+            (Some(_), false) => {
+                Err(Failure(Exit::Usage, "--html shows one thing: name an OBJECT, or --self".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Which parts of objects are shown.
 #[derive(Clone, Copy)]
 struct Parts {
@@ -69,6 +81,7 @@ struct Parts {
 }
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    options.check()?;
     let pool = session.pool()?;
     let Options { dnode, parsed, blocks, everything, .. } = *options;
     let is_default = !(dnode || parsed || blocks) && options.object.is_some();
@@ -134,8 +147,8 @@ impl View<'_, '_> {
         let is_alone = !self.parts.dnode && !self.parts.content && !self.parts.blocks;
         for object in first.chain(accounting).chain(set.objects()) {
             match object {
-                Ok(object) => self.object(name, &object, !is_alone)?,
-                Err(loss) => self.lose(name, &loss),
+                Ok(object) => self.object(named, &object, !is_alone)?,
+                Err(loss) => self.lose_dnodes(named, &loss),
             }
         }
         if !is_json {
@@ -145,7 +158,18 @@ impl View<'_, '_> {
     }
 
     fn lose(&mut self, name: &str, loss: &Loss) {
-        self.session.warn(format!("{}: {loss}", plain(name)));
+        // what is lost of the MOS says so itself
+        let name = if name == MOS { String::new() } else { format!("{}: ", plain(name)) };
+        self.session.warn(format!("{name}{loss}"));
+    }
+
+    /// The same for what listing objects comes upon: with the objects that are lost.
+    fn lose_dnodes(&mut self, named: &Named, loss: &Loss) {
+        let Named { name, set } = named;
+        self.lose(name, loss);
+        if let Some((first, last)) = dnodes_below(set, loss) {
+            self.session.warn(format!("{}: objects {first} to {last} are not listed for that", plain(name)));
+        }
     }
 
     fn one(&mut self, named: &Named, number: i64) -> Result<(), Failure> {
@@ -157,18 +181,30 @@ impl View<'_, '_> {
             }
             return Ok(());
         }
+        if let Some(path) = &self.options.look.html {
+            let is_dnode = self.options.dnode || block::structure(&object).is_none();
+            let at = object.at.to_string();
+            content::page(
+                &if is_dnode { block::dnode(&object, at) } else { block::whole(&object, at) },
+                path,
+            )?;
+            if self.options.look.is_page_only() {
+                return Ok(());
+            }
+        }
         if !self.session.global.json {
             print(&row::head())?;
         }
-        self.object(name, &object, true)
+        self.object(named, &object, true)
     }
 
     /// A row, and below it the parts that are asked for.
-    fn object(&mut self, name: &str, object: &Object, is_apart: bool) -> Result<(), Failure> {
+    fn object(&mut self, named: &Named, object: &Object, is_apart: bool) -> Result<(), Failure> {
+        let Named { name, set } = named;
         let row = Row::of(name, object);
         let Parts { dnode, content, blocks } = self.parts;
         let look = &self.options.look;
-        let dnode = dnode.then(|| content::dnode(object, look));
+        let dnode = dnode.then(|| content::dnode(object, look, is_encrypted(set)));
         let content = content.then(|| content::content(object, look));
         let is_json = self.session.global.json;
         if is_json {
@@ -232,11 +268,18 @@ impl View<'_, '_> {
         let found = Found {
             name: name.clone(),
             bytes: block.bytes.clone(),
+            at: 0,
             order: Some(block.order),
             structure: Some("objset"),
             doubts,
             note: None,
         };
+        if let Some(path) = &self.options.look.html {
+            content::page(&found, path)?;
+            if self.options.look.is_page_only() {
+                return Ok(());
+            }
+        }
         let told = content::of_found(&found, &self.options.look);
         told.doubts.iter().for_each(|doubt| self.session.warn(format!("{}: {doubt}", plain(name))));
         if self.session.global.json {
@@ -248,6 +291,28 @@ impl View<'_, '_> {
         print(&format!("{}\n", told.text)).map(drop)
     }
 }
+
+/// Whether the set belongs to an encrypted dataset: then its blocks are under MACs.
+fn is_encrypted(set: &ObjectSet) -> bool {
+    let is_under_mac =
+        |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
+    set.meta_dnode.pointers.iter().any(is_under_mac)
+}
+
+/// The numbers of the objects whose dnodes are below a block that is lost.
+fn dnodes_below(set: &ObjectSet, loss: &Loss) -> Option<(u64, u64)> {
+    let meta = &set.meta_dnode;
+    let level = u32::try_from(loss.at.level).ok().filter(|_| loss.at.at == meta.at)?;
+    let fan = meta.indirect_size().checked_div(BLKPTR_BYTES)?;
+    let count = fan.checked_pow(level)?.checked_mul(meta.block_size.checked_div(SLOT_BYTES)?)?;
+    let first = loss.at.blkid.checked_mul(count)?;
+    let end = first.checked_add(count)?.min(Row::of("", meta).lsize.checked_div(SLOT_BYTES)?);
+    Some((first, end.checked_sub(1)?))
+}
+
+/// Bytes of a pointer, and of a slot of dnodes.
+const BLKPTR_BYTES: u64 = 128;
+const SLOT_BYTES: u64 = 512;
 
 /// Object `number`, also those that no dnode block has.
 fn find(set: &ObjectSet, number: i64) -> Result<Object, Failure> {

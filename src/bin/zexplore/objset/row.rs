@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use zfsp::object::Object;
+use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::Pointer;
-use zfsp_grammar::dnode::Dnode;
+use zfsp_grammar::dnode::DnodeFlags;
 
 use crate::style::{DIM, plain};
 
@@ -45,7 +46,7 @@ pub(super) struct Bonus {
 /// What stands above the rows.
 pub(super) fn head() -> String {
     format!(
-        "{DIM}{:>10} {:>3} {:>5} {:>5} {:>6} {:>6} {:>6} {:>7}  {:<28} bonus{DIM:#}\n",
+        "{DIM}{:>10} {:>3} {:>5} {:>5} {:>6} {:>6} {:>6} {:>7}  {:<27}  bonus{DIM:#}\n",
         "object", "lvl", "iblk", "dblk", "dsize", "dnsize", "lsize", "%full", "type"
     )
 }
@@ -55,8 +56,7 @@ const SLOT: u64 = 512;
 
 impl Row {
     pub(super) fn of(dataset: &str, object: &Object) -> Self {
-        let dnode = object.dnode();
-        let dnode = dnode.as_ref();
+        let (checksum, compress) = object.hints;
         let lsize = object.maxblkid.saturating_add(1).saturating_mul(object.block_size);
         let fill = object.pointers.iter().map(Pointer::fill).fold(0, u64::saturating_add);
         let unit = if object.at.object == 0 { SLOT } else { object.block_size };
@@ -67,17 +67,16 @@ impl Row {
             levels: object.levels,
             iblk: object.indirect_size(),
             dblk: object.block_size,
-            dsize: dnode.map_or(0, dsize),
+            dsize: object.used,
             dnsize: object.dnode_bytes().0.len(),
             lsize,
             maxblkid: object.maxblkid,
             percent: percent(fill.saturating_mul(unit), lsize),
-            bonus: dnode
-                .filter(|dnode| dnode.bonuslen > 0)
-                .map(|dnode| Bonus { r#type: dnode.bonustype.to_string(), length: dnode.bonuslen }),
-            checksum: dnode.map(|dnode| dnode.checksum).filter(|sum| sum.0 != 0).map(|sum| sum.to_string()),
-            compress: dnode.map(|dnode| dnode.compress).filter(|by| by.0 != 0).map(|by| by.to_string()),
-            flags: dnode.map(flags).unwrap_or_default(),
+            bonus: (object.bonuslen > 0)
+                .then(|| Bonus { r#type: object.bonustype.to_string(), length: object.bonuslen }),
+            checksum: (checksum != Checksum::INHERIT).then(|| checksum.to_string()),
+            compress: (compress != Compression::INHERIT).then(|| compress.to_string()),
+            flags: flags(object.flags),
         }
     }
 
@@ -90,9 +89,12 @@ impl Row {
         let r#type = format!("{type}{}{}", hint("K", &self.checksum), hint("Z", &self.compress));
         let (iblk, dblk, dsize, lsize) = (short(*iblk), short(*dblk), short(sectors(*dsize)), short(*lsize));
         let dnsize = short(u64::try_from(*dnsize).unwrap_or(u64::MAX));
-        let bonus = self.bonus.as_ref().map(|bonus| format!("{} {}", plain(&bonus.r#type), bonus.length));
+        let bonus = self
+            .bonus
+            .as_ref()
+            .map(|bonus| format!("{} {}", plain(&bonus.r#type), short(bonus.length.into())));
         let line = format!(
-            "{object:>10} {levels:>3} {iblk:>5} {dblk:>5} {dsize:>6} {dnsize:>6} {lsize:>6} {percent:>7.2}  {:<28} {}",
+            "{object:>10} {levels:>3} {iblk:>5} {dblk:>5} {dsize:>6} {dnsize:>6} {lsize:>6} {percent:>7.2}  {:<27}  {}",
             r#type,
             bonus.unwrap_or_default()
         );
@@ -105,13 +107,7 @@ fn sectors(bytes: u64) -> u64 {
     bytes.saturating_add(256) & !511
 }
 
-/// Bytes of all blocks, as the dnode counts them.
-fn dsize(dnode: &Dnode<'_>) -> u64 {
-    if dnode.flags.used_bytes() { dnode.used } else { dnode.used.saturating_mul(512) }
-}
-
-fn flags(dnode: &Dnode<'_>) -> Vec<&'static str> {
-    let flags = dnode.flags;
+fn flags(flags: DnodeFlags) -> Vec<&'static str> {
     let all = [
         (flags.used_bytes(), "used_bytes"),
         (flags.userused_accounted(), "userused_accounted"),
@@ -134,7 +130,7 @@ pub(super) fn short(bytes: u64) -> String {
     let steps = bytes.checked_ilog2().unwrap_or(0) / 10;
     let unit = UNITS.get(usize::try_from(steps).unwrap_or_default()).copied().unwrap_or_default();
     let scale = 1u64 << (steps * 10);
-    if bytes % scale == 0 {
+    if bytes.is_multiple_of(scale) {
         return format!("{}{unit}", bytes / scale);
     }
     let value = bytes as f64 / scale as f64;
