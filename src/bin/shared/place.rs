@@ -5,7 +5,7 @@ use std::str::FromStr;
 use zfsp::block::Lost;
 use zfsp::compress::decompress;
 use zfsp::pool::Pool;
-use zfsp::vdev::{Extent, Fault, Role, Stretch};
+use zfsp::vdev::{Extent, Fault, Proven, Role, Stretch};
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, LARGEST_BLOCK};
 
@@ -172,7 +172,7 @@ impl Place {
         let lost = || Lost { why: zfsp::block::Why::NoCopy, faults: faults.clone() };
         let bytes = bytes.ok_or_else(|| Failure(Exit::Nothing, format!("{self}: {}", lost())))?;
         let mut found = Vec::new();
-        vdevs.scrub(self.vdev, extent, &bytes, &mut found);
+        vdevs.scrub(self.vdev, extent, &bytes, Proven::Nothing, &mut found);
         faults.retain(|fault| !found.contains(fault));
         let doubts = found.iter().chain(&faults).map(doubt).collect();
         Ok(Raw { bytes, doubts })

@@ -174,7 +174,7 @@ impl Pool {
         let layout = layout.unwrap();
         let mut faults = Vec::new();
         let bytes = read(&layout, self, block.extent.size, &|_| true, &mut Vec::new()).unwrap();
-        scrub(&layout, self, &bytes, &mut faults);
+        scrub(&layout, self, &bytes, Proven::Nothing, &mut faults);
         faults
     }
 
