@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, LARGEST_BLOCK, Pointer};
-use zfsp_grammar::dnode::{Dnode, DnodeFlags, Slot};
+use zfsp_grammar::dnode::{Dnode, DnodeFlags, SLOT_SIZE, Slot};
 use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::object_type::ObjectType;
 
@@ -154,22 +154,13 @@ impl Object {
     /// `Corrupt` if that is no dnode; a free slot is none.
     pub fn new(store: &Arc<Store>, at: ObjectAt, bytes: &[u8], order: Order) -> Result<Self, Loss> {
         let corrupt = |what: String| Loss::new(at.block(0, DNODE), Why::Corrupt(what));
-        // what is wrong with a bonus, or encrypted, does not keep from the data
-        let opaque = |bytes: &[u8]| {
-            let mut bytes = bytes.to_vec();
-            bytes.iter_mut().skip(BONUSTYPE_AT).take(1).for_each(|kind| *kind = 0);
-            bytes
-        };
+        let slots = bytes.get(EXTRA_SLOTS_AT).map_or(0, |extra| usize::from(*extra)).saturating_add(1);
+        let bytes = bytes.get(..slots.saturating_mul(SLOT_SIZE)).unwrap_or(bytes);
         let bonustype = bytes.get(BONUSTYPE_AT).map_or(ObjectType::NONE, |kind| ObjectType(*kind));
-        let without_bonus;
-        let slot = match Slot::parse(Input::new(bytes, order)) {
-            Err(_) => {
-                without_bonus = opaque(bytes);
-                Slot::parse(Input::new(&without_bonus, order))
-            }
-            slot => slot,
-        };
-        let dnode = match slot {
+        // what is wrong with a bonus, or encrypted, does not keep from the data
+        let mut opaque = bytes.to_vec();
+        opaque.iter_mut().skip(BONUSTYPE_AT).take(1).for_each(|kind| *kind = 0);
+        let dnode = match Slot::parse(Input::new(&opaque, order)) {
             Ok((_, Slot::Dnode(dnode))) => dnode,
             Ok((_, Slot::Free(_))) => return Err(corrupt("no such object".into())),
             Err(error) => return Err(corrupt(format!("dnode: {error}"))),
@@ -199,7 +190,7 @@ impl Object {
             bonuslen: dnode.bonuslen,
             hints: (dnode.checksum, dnode.compress),
             flags: dnode.flags,
-            dnode: bytes.get(..dnode.size()).unwrap_or(bytes).into(),
+            dnode: bytes.into(),
             order,
         })
     }
@@ -370,6 +361,8 @@ impl Object {
 
 /// Byte of a dnode that says what its bonus holds.
 const BONUSTYPE_AT: usize = 4;
+/// Byte of a dnode that says how many more slots it takes.
+pub(crate) const EXTRA_SLOTS_AT: usize = 12;
 /// log2 of the bytes of a pointer.
 const BLKPTR_SHIFT: u32 = 7;
 /// Writers never exceed 12; the field of pointers ends at 31.

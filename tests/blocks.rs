@@ -1,5 +1,6 @@
 //! Blocks of real pools by place, by pointer and by object: against zdb, and as a reader sees them.
 #![allow(missing_docs)]
+#![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 
 mod common;

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::as_conversions)] // of small numbers
+#![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 
 mod common;
 
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::image::{Image, Random, Saved};
 use common::pools::open;
 use common::program::{Run, zexplore};
-use common::{Fixture, each, fixture};
+use common::{each, fixture};
 use zfsp::checksum::embedded::Piece;
 use zfsp::object::Object;
 use zfsp::objset::ObjectSet;
@@ -24,7 +25,6 @@ use zfsp_grammar::object_type::ObjectType;
 
 /// A pool, and what is true of it while nothing is damaged.
 struct Whole {
-    fixture: Fixture,
     images: Vec<Image>,
     /// Blocks without which the pool as a whole cannot be made out.
     vital: Vec<Pointer>,
@@ -60,7 +60,7 @@ impl Whole {
             let above: Vec<Pointer> = path.unwrap().pointers.iter().copied().chain([set.pointer]).collect();
             paths.extend(self::paths(&set, &above));
         }
-        Self { images: fixture.copies(), fixture, vital, paths }
+        Self { images: fixture.copies(), vital, paths }
     }
 }
 

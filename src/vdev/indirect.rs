@@ -6,7 +6,7 @@
 use zfsp_grammar::indirect_mapping::{MappingEntry, pieces};
 
 use super::side::{Fault, FaultKind, Side};
-use super::{Extent, Judge, Vdevs};
+use super::{Extent, Judge, Proven, Vdevs};
 
 /// Combinations of copies that are tried for one block: as many as the reference tries.
 const MOST_COMBINATIONS: usize = 4096;
@@ -116,7 +116,7 @@ impl Vdevs {
             // the last sector is longer than what is left of the block
             let (bytes, rest) = left.split_at_checked(piece.size).unwrap_or((left, &[]));
             let extent = Extent { offset: piece.offset, size: bytes.len(), birth };
-            self.scrub_concrete(piece.vdev, &extent, bytes, faults);
+            self.scrub_concrete(piece.vdev, &extent, bytes, Proven::Nothing, faults);
             left = rest;
         }
     }

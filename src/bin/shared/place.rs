@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use zfsp::compress::decompress;
 use zfsp::pool::Pool;
-use zfsp::vdev::{Extent, Fault, Role, Stretch};
+use zfsp::vdev::{Extent, Fault, Proven, Role, Stretch};
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, LARGEST_BLOCK};
 use zfsp_grammar::label::DATA_AT;
@@ -177,7 +177,7 @@ impl Place {
         let tried = || faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let bytes = bytes.ok_or_else(|| Failure(Exit::Nothing, format!("{self}: {}", tried())))?;
         let mut found = Vec::new();
-        vdevs.scrub(self.vdev, extent, &bytes, &mut found);
+        vdevs.scrub(self.vdev, extent, &bytes, Proven::Nothing, &mut found);
         faults.retain(|fault| !found.contains(fault));
         let doubts = found.iter().chain(&faults).map(doubt).collect();
         Ok(Raw { bytes, doubts })

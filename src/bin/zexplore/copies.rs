@@ -86,7 +86,7 @@ impl Copies {
     fn nested(pool: &Pool, names: &Names, b: &Blkptr, stored: &Result<Stored, Lost>, depth: usize) -> Self {
         let store = &pool.store;
         let faults = match stored {
-            Ok(Stored { bytes, .. }) => store.faults(b, bytes),
+            Ok(stored) => store.faults(b, stored),
             Err(Lost { faults, .. }) => faults.clone(),
         };
         let state = match (stored, b.prop.checksum()) {

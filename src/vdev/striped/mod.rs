@@ -15,7 +15,7 @@ mod stripes;
 mod tests;
 
 use super::layout::Layout;
-use super::{Children, Fault, Judge};
+use super::{Children, Fault, Judge, Proven};
 pub(crate) use scrub::scrub;
 use search::Budget;
 use stripes::Stripes;
@@ -47,7 +47,7 @@ pub(crate) fn read(
         || sides::search(&mut stripes, children, judge, &mut Budget::new());
     is_found.then(|| {
         faults.truncate(known);
-        scrub(layout, children, &stripes.data, faults);
+        scrub(layout, children, &stripes.data, Proven::Nothing, faults);
         stripes.data
     })
 }

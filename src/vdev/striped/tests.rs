@@ -212,7 +212,7 @@ impl Case {
 
     fn scrub(&self, disks: &Disks) -> Vec<Fault> {
         let mut faults = Vec::new();
-        scrub(&self.layout, disks, &self.block, &mut faults);
+        scrub(&self.layout, disks, &self.block, Proven::Nothing, &mut faults);
         faults
     }
 }
