@@ -26,7 +26,7 @@ use crate::style::DIM;
 /// each other it is said, who is right is not.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Which block: VDEV:OFFSET:PSIZE[:FLAGS], in hex
+    /// Which block: its place in hex, and letters that say how to take it
     #[arg(value_name = "VDEV:OFFSET:PSIZE[:FLAGS]", long_help = PLACE_HELP)]
     place: Place,
     /// Decompress: lz4, lzjb, zle, gzip or zstd, and the logical size in bytes
