@@ -173,11 +173,11 @@ fn an_empty_folder() {
 
 #[test]
 fn names_cannot_play_with_the_terminal() {
-    let folder = mirror(|_, _| {});
-    fs::rename(folder.path().join("d1.img"), folder.path().join("d\u{1b}[31m.img")).unwrap();
-    for line in ["zexplore label -p .", "zexplore uberblocks -p .", "zexplore config -p .", "zexplore -p ."] {
-        let said = transcript_in(folder.path(), line, None);
-        assert!(!said.contains('\u{1b}'), "{said}");
+    let folder = mirror(|_, second| second[0x4100..0x4108].fill(0xff));
+    fs::rename(folder.path().join("d2.img"), folder.path().join("d\u{1b}[31m.img")).unwrap();
+    for command in ["label", "uberblocks", "config", "summary", "config --pool x", "config -T 1"] {
+        let said = transcript_in(folder.path(), &format!("zexplore {command} --color always -p ."), None);
+        assert!(!said.contains("\u{1b}[31m.img"), "{said}");
     }
 }
 

@@ -112,9 +112,14 @@ impl Member {
         self.labels.iter().filter_map(|label| label.config.as_ref().ok())
     }
 
-    /// Every uberblock whose checksum holds.
+    /// Every uberblock whose checksum holds; not those of labels that name another pool than most do.
     pub fn uberblocks(&self) -> impl Iterator<Item = &Uberblock> {
-        let slots = self.labels.iter().flat_map(|label| &label.ring);
+        let pool = self.config().map(|config| config.pool_guid);
+        let names_another = move |label: &&LabelCopy| {
+            label.config.as_ref().is_ok_and(|config| pool.is_some_and(|pool| config.pool_guid != pool))
+        };
+        let slots =
+            self.labels.iter().filter(move |label| !names_another(label)).flat_map(|label| &label.ring);
         slots.filter_map(|slot| match &slot.content {
             SlotContent::Valid(uberblock) => Some(&**uberblock),
             _ => None,

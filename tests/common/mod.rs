@@ -5,6 +5,7 @@
 
 pub(crate) mod image;
 pub(crate) mod pools;
+pub(crate) mod program;
 pub(crate) mod tour;
 pub(crate) mod transcript;
 pub(crate) mod walk;

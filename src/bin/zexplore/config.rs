@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use zfsp::dataset::Datasets;
 use zfsp::error::Result;
 use zfsp::pool::{LabelConfig, Member, Pool};
 use zfsp::zap::Zap;
@@ -158,6 +159,10 @@ fn properties(pool: &Pool, config: &Json) -> Result<BTreeMap<String, Json>> {
         let name = entry.key.to_string();
         let value = match (entry.value.text(), entry.value.first()) {
             (Some(text), _) => text.to_string(),
+            (None, Some(object)) if name == "bootfs" && object != 0 => Datasets::of(pool)
+                .names()
+                .get(&object)
+                .map_or_else(|| object.to_string(), ToString::to_string),
             (None, Some(number)) => match pool_property::find(&name) {
                 Some(property) => property.show(number).into_owned(),
                 None => number.to_string(),

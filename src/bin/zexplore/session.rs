@@ -8,8 +8,7 @@ use zfsp::pool::{self, Devices, Gathering, Pool};
 use crate::args::Global;
 use crate::shared;
 use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{WARNING, print, print_json};
-use crate::style::plain;
+use crate::shared::output::{WARNING, plain, print, print_json};
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -35,7 +34,8 @@ impl<'a> Session<'a> {
 
     /// The devices that the paths lead to, sorted by pools.
     pub(crate) fn gather(&mut self) -> Result<Gathering, Failure> {
-        shared::pool::gather(&self.global.paths, &mut |what| self.warn(what))
+        let global = self.global;
+        shared::pool::gather(&global.paths, &mut |what| self.warn(what))
     }
 
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.
@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
 
     /// Something is damaged, missing or unsupported; the run goes on.
     pub(crate) fn warn(&mut self, what: impl Display) {
-        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {what}");
+        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&what.to_string()));
         self.exit = self.exit.max(Exit::Damaged);
     }
 

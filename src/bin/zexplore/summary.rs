@@ -9,6 +9,7 @@ use zfsp_grammar::quantity::utc;
 use crate::auxiliary::{Auxiliary, AuxiliaryFacts};
 use crate::config::newest;
 use crate::label::is_mixed;
+use crate::names::last;
 use crate::overview::{Overview, Space};
 use crate::session::Session;
 use crate::shared::exit::{Exit, Failure};
@@ -355,8 +356,12 @@ impl PoolFacts {
     fn devices(&self) -> Cell {
         let found = self.devices_found;
         let weak = self.vdevs.walk().into_iter().filter(|(_, vdev)| vdev.is_weak());
-        let weak = weak.map(|(_, vdev)| format!("; {}: {}", vdev.name, vdev.states.join(", ")));
-        let weak: String = weak.collect();
+        let weak: String = weak
+            .map(|(_, vdev)| {
+                let device = vdev.devices.first().map(|device| last(&device.name));
+                format!("; {}: {}", device.unwrap_or(&vdev.name), vdev.states.join(", "))
+            })
+            .collect();
         match self.devices_missing {
             0 if weak.is_empty() => Cell::new(format_args!("{found} of {found} found")),
             0 => Cell::styled(ODD, format_args!("{found} of {found} found{weak}")),
