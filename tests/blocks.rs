@@ -308,6 +308,7 @@ fn everything_of_sound_pools() {
 }
 
 /// A copy of a fixture with bytes of its devices overwritten: `(image, offset, length)`.
+#[allow(clippy::disallowed_methods)] // a copy is damaged
 fn damaged(name: &str, places: &[(&str, u64, usize)]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for image in fixture(name).images() {
