@@ -17,6 +17,7 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -215,7 +216,15 @@ impl Object {
     #[must_use]
     pub fn size(&self) -> u64 {
         let is_empty = self.pointers.iter().all(Pointer::is_hole) && self.maxblkid == 0;
-        if is_empty { 0 } else { self.maxblkid.saturating_add(1).saturating_mul(self.block_size) }
+        let blocks = self.maxblkid.saturating_add(1).min(self.room());
+        if is_empty { 0 } else { blocks.saturating_mul(self.block_size) }
+    }
+
+    /// Data blocks that the tree has room for.
+    fn room(&self) -> u64 {
+        let shift = self.below(self.levels.saturating_sub(1));
+        let pointers = u64::try_from(self.pointers.len()).unwrap_or(u64::MAX);
+        if pointers.leading_zeros() >= shift { pointers.unbounded_shl(shift) } else { u64::MAX }
     }
 
     /// Data block `blkid`: zeros where there is a hole, and behind the last one.
@@ -236,11 +245,12 @@ impl Object {
     /// # Errors
     /// [`Loss`] of a block on the way to it.
     pub fn pointer(&self, blkid: u64) -> Result<Pointer, Loss> {
-        self.descend(0, blkid).map(|(pointer, _)| pointer)
+        self.descend(0, blkid, &mut |_, _| Ok(())).map(|(pointer, _)| pointer)
     }
 
-    /// The pointer to block `blkid` of `level`, and from which level it comes if a hole above covers it.
-    fn descend(&self, level: u8, blkid: u64) -> Result<(Pointer, u8), Loss> {
+    /// The pointer to block `blkid` of `level`, and from which level it comes if a hole above covers it. `pass` is asked
+    /// about each indirect block on the way.
+    fn descend(&self, level: u8, blkid: u64, pass: &mut Pass<'_>) -> Result<(Pointer, u8), Loss> {
         let top = self.levels.saturating_sub(1);
         let hole = |level| Ok((Pointer::Hole(Blkptr::default()), level));
         let Some(depth) = top.checked_sub(level) else { return hole(top) };
@@ -255,6 +265,7 @@ impl Object {
             if pointer.is_hole() {
                 return hole(above);
             }
+            pass(self.at.block(above.into(), number), &pointer)?;
             let block = self.store.metadata(&pointer);
             let block = block.map_err(|lost| Loss { at: self.at.block(above.into(), number), lost })?;
             let index = shifted(blkid, self.span, depth) & !u64::MAX.unbounded_shl(self.span);
@@ -307,7 +318,7 @@ impl Object {
     /// The data blocks from `first` on, in order, without the holes. A damaged indirect block is one error for all
     /// that is below it.
     pub fn blocks(&self, first: u64) -> Blocks<'_> {
-        Blocks { object: self, next: Some(first) }
+        Blocks { object: self, next: Some(first), seen: HashMap::new() }
     }
 
     /// The bytes up to `most`, and what is lost of them: its place is zeros.
@@ -400,11 +411,17 @@ impl Content {
     }
 }
 
+/// Whether the way may go on through an indirect block.
+type Pass<'p> = dyn FnMut(Bookmark, &Pointer) -> Result<(), Loss> + 'p;
+
 /// The data blocks of an object: see [`Object::blocks`].
 #[derive(Debug)]
 pub struct Blocks<'o> {
     object: &'o Object,
     next: Option<u64>,
+    /// Indirect blocks that were met, by place and birth. A tree that has one of them in two places is damaged: a few
+    /// such blocks would make data without end.
+    seen: HashMap<[u64; 3], Bookmark>,
 }
 
 impl Iterator for Blocks<'_> {
@@ -412,8 +429,16 @@ impl Iterator for Blocks<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let blkid = self.next.filter(|blkid| *blkid <= self.object.maxblkid)?;
-            let (found, level) = match self.object.descend(0, blkid) {
+            let end = self.object.maxblkid.saturating_add(1).min(self.object.room());
+            let blkid = self.next.filter(|blkid| *blkid < end)?;
+            let mut pass = |at: Bookmark, pointer: &Pointer| {
+                let Some(b) = pointer.stored() else { return Ok(()) };
+                let [dva, ..] = b.dva;
+                let first = *self.seen.entry([dva.extent.0, dva.place.0, b.written().0]).or_insert(at);
+                let again = || Loss::new(at, Why::Corrupt(format!("is the same block as that of {first}")));
+                if first == at { Ok(()) } else { Err(again()) }
+            };
+            let (found, level) = match self.object.descend(0, blkid, &mut pass) {
                 Ok((pointer, level)) => (Ok(pointer), level),
                 Err(loss) => {
                     let level = u8::try_from(loss.at.level).unwrap_or_default();

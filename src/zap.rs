@@ -159,9 +159,15 @@ impl<'o> Zap<'o> {
         }
         let TableInfo { blk, numblks, .. } = header.ptrtbl;
         let mut numbers = Vec::new();
-        let last = blk.saturating_add(numblks).min(self.object.maxblkid.saturating_add(1));
-        for blkid in blk..last {
-            match self.object.block(blkid) {
+        let end = blk.saturating_add(numblks);
+        // a hole in the table names no leaf
+        for found in self.object.blocks(blk) {
+            let read = match found {
+                Ok((blkid, _)) if blkid >= end => break,
+                Ok((blkid, _)) => self.object.block(blkid),
+                Err(loss) => Err(loss),
+            };
+            match read {
                 Ok(block) => {
                     let words = block.bytes.as_chunks::<8>().0.iter().map(|word| match block.order {
                         Order::Little => u64::from_le_bytes(*word),

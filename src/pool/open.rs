@@ -39,8 +39,8 @@ pub struct Options {
 
 /// Bytes of a configuration in the MOS that are looked at: far more than any has.
 const MOST_CONFIG: u64 = 64 << 20;
-/// Bytes of a mapping: of 40 million pieces.
-const MOST_TABLE: u64 = 1 << 30;
+/// Bytes of a mapping: of 11 million pieces; more would not leave room for anything else.
+const MOST_TABLE: u64 = 256 << 20;
 /// Bytes of a dirty time log that are looked at: a few entries for each time that the device was away.
 const MOST_LOG: u64 = 1 << 20;
 
