@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::as_conversions)] // of small numbers
 
+pub(crate) mod forge;
 pub(crate) mod image;
 pub(crate) mod pools;
 pub(crate) mod program;
