@@ -336,3 +336,27 @@ fn a_gang_block_contains_itself() {
         says(&said, "pieces of a gang block");
     }
 }
+
+/// Lists of destroyed datasets and of livelists that name what is being freed already, and each other.
+#[test]
+fn what_is_being_freed_is_named_without_end() {
+    let mut forge = Forge::of("simple");
+    let (_, dir) = root_dir(&forge);
+    let directory = micro_zap(&[
+        ("root_dataset", named(&forge, "root_dataset")),
+        ("config", named(&forge, "config")),
+        ("free_bpobj", named(&forge, "free_bpobj")),
+        ("bptree_obj", named(&forge, "free_bpobj")),
+        ("sync_bplist", named(&forge, "free_bpobj")),
+        ("com.delphix:deleted_clones", dir.child_dir_zapobj.0),
+        ("features_for_read", 1),
+        ("features_for_write", 1),
+        ("com.delphix:zpool_checkpoint", 1),
+    ]);
+    // names in hex, each a list of lists that is this one
+    let list = dir.child_dir_zapobj.0;
+    forge.content(0, list, &micro_zap(&[("1", list), ("2", list), (&format!("{list:x}"), list)]));
+    forge.laugh(0, named(&forge, "free_bpobj"), 31, &[0xff; 16 << 10]);
+    forge.content(0, 1, &directory);
+    says(&survive(&forge), "no list of destroyed datasets");
+}
