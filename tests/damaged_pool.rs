@@ -7,13 +7,12 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::image::{Image, Random, Saved};
 use common::pools::open;
 use common::program::{Run, zexplore};
-use common::{Fixture, each, fixture};
+use common::{each, fixture};
 use zfsp::checksum::embedded::Piece;
 use zfsp::object::Object;
 use zfsp::objset::ObjectSet;
@@ -24,7 +23,6 @@ use zfsp_grammar::object_type::ObjectType;
 
 /// A pool, and what is true of it while nothing is damaged.
 struct Whole {
-    fixture: Fixture,
     images: Vec<Image>,
     /// Blocks without which the pool as a whole cannot be made out.
     vital: Vec<Pointer>,
@@ -60,7 +58,7 @@ impl Whole {
             let above: Vec<Pointer> = path.unwrap().pointers.iter().copied().chain([set.pointer]).collect();
             paths.extend(self::paths(&set, &above));
         }
-        Self { images: fixture.copies(), fixture, vital, paths }
+        Self { images: fixture.copies(), vital, paths }
     }
 }
 
@@ -131,8 +129,7 @@ fn overwritten(name: &str, seeds: std::ops::Range<u64>) {
         // this one keeps the files open, and knows how to read them
         let before = open(saved.devices()).unwrap();
         for (n, at, byte) in hits(&whole, *seed, 8 << (seed % 6)) {
-            let file = std::fs::File::options().write(true).open(&saved.paths[n]).unwrap();
-            file.write_all_at(&[byte], at).unwrap();
+            saved.overwrite(n, at, byte);
         }
         let run = run(&saved).map_err(what)?;
         let is_intact = |pointers: &[Pointer]| pointers.iter().all(|p| before.store.stored(p).is_ok());

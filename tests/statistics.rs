@@ -118,7 +118,7 @@ fn rounded(n: u64) -> String {
     let unit = (0..6).rev().find(|unit| n >= 1 << (10 * unit)).unwrap_or(0);
     let letter = ["", "K", "M", "G", "T", "P"][unit];
     let one = 1u64 << (10 * unit);
-    if n % one == 0 {
+    if n.is_multiple_of(one) {
         return format!("{}{letter}", n / one);
     }
     let with = |digits: usize| format!("{:.digits$}{letter}", n as f64 / one as f64);

@@ -60,6 +60,7 @@ impl Forge {
         Self { saved, pool, free }
     }
 
+    #[allow(clippy::disallowed_methods)] // of its own copy
     fn file(&self) -> File {
         File::options().read(true).write(true).open(&self.saved.paths[0]).unwrap()
     }
