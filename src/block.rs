@@ -25,7 +25,8 @@ use crate::cache::Cache;
 use crate::checksum::{self, Checker, Verdict};
 use crate::compress::decompress;
 use crate::error::Error;
-use crate::vdev::{Extent, Fault, FaultKind, Judge, Vdevs};
+use crate::memory;
+use crate::vdev::{Extent, Fault, FaultKind, Judge, Proven, Vdevs};
 
 /// What the blocks of a pool are read with.
 #[derive(Debug, Default)]
@@ -136,22 +137,26 @@ impl Store {
         Ok(Block { bytes, order: pointer.order(), faults: Vec::new() })
     }
 
-    /// What is wrong with any copy of a block whose stored bytes are known: every DVA, every side, every column.
+    /// What is wrong with any copy of a block that was read: every DVA, every side, every column.
     #[must_use]
-    pub fn faults(&self, b: &Blkptr, stored: &[u8]) -> Vec<Fault> {
+    pub fn faults(&self, b: &Blkptr, stored: &Stored) -> Vec<Fault> {
         let mut faults = Vec::new();
-        self.scrub(b, stored, DEEPEST_GANG, &mut faults);
+        let is_plain = stored.faults.is_empty() && stored.copy == 0;
+        let proven = if is_plain { Proven::First } else { Proven::Nothing };
+        self.scrub(b, &stored.bytes, proven, DEEPEST_GANG, &mut faults);
         faults
     }
 
-    fn scrub(&self, b: &Blkptr, stored: &[u8], depth: usize, faults: &mut Vec<Fault>) {
+    /// `proven` of the first copy.
+    fn scrub(&self, b: &Blkptr, stored: &[u8], proven: Proven, depth: usize, faults: &mut Vec<Fault>) {
         let birth = b.written().0;
         let mut headers = b.copies().filter(|dva| dva.is_gang());
         let header = headers.find_map(|dva| self.gang_header(b, dva, &mut Vec::new()));
-        for dva in b.copies() {
+        for (copy, dva) in b.copies().enumerate() {
+            let proven = if copy == 0 { proven } else { Proven::Nothing };
             let bytes = if dva.is_gang() { header.as_deref().unwrap_or_default() } else { stored };
             let extent = Extent { offset: dva.offset(), size: bytes.len(), birth };
-            self.vdevs.scrub(dva.vdev(), &extent, bytes, faults);
+            self.vdevs.scrub(dva.vdev(), &extent, bytes, proven, faults);
         }
         let Some((depth, header)) = depth.checked_sub(1).zip(header) else { return };
         let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
@@ -160,7 +165,7 @@ impl Store {
         for piece in header.pieces().filter_map(Pointer::stored) {
             let len = usize::try_from(piece.prop.psize().bytes()).unwrap_or(usize::MAX);
             let Some((bytes, rest)) = left.split_at_checked(len) else { return };
-            self.scrub(&piece, bytes, depth, faults);
+            self.scrub(&piece, bytes, proven, depth, faults);
             left = rest;
         }
     }
@@ -199,7 +204,7 @@ impl Store {
     fn gather(&self, b: &Blkptr, depth: usize, faults: &mut Vec<Fault>) -> Result<(Vec<u8>, usize), Why> {
         let psize = size(b.prop.psize().bytes())?;
         // an algorithm that cannot be computed is told before anything is read
-        self.checker.verify(b, &[]).map_err(unchecked)?;
+        self.checker.supports(b).map_err(unchecked)?;
         let mut gang = None;
         for (copy, dva) in b.copies().enumerate() {
             if dva.is_gang() {
@@ -290,7 +295,9 @@ fn unpack(compression: Compression, stored: Vec<u8>, lsize: usize) -> Result<Vec
     if compression == Compression::OFF && stored.len() == lsize {
         return Ok(stored);
     }
-    decompress(compression, &stored, lsize).map_err(|error| match error {
+    let unpacked = decompress(compression, &stored, lsize);
+    memory::recycle(stored);
+    unpacked.map_err(|error| match error {
         crate::compress::Error::Unsupported(_) => Why::Unsupported(error.to_string()).into(),
         _ => Why::Corrupt(error.to_string()).into(),
     })

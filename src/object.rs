@@ -17,13 +17,14 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, LARGEST_BLOCK, Pointer};
-use zfsp_grammar::dnode::{Dnode, Slot};
+use zfsp_grammar::dnode::{Dnode, DnodeFlags, SLOT_SIZE, Slot};
 use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::object_type::ObjectType;
 
@@ -52,6 +53,14 @@ pub struct Object {
     pub pointers: Vec<Pointer>,
     /// Pointer to the spill block.
     pub spill: Option<Pointer>,
+    /// Bytes that all its blocks take, copies and parity included.
+    pub used: u64,
+    /// Bytes of its bonus.
+    pub bonuslen: u16,
+    /// How its blocks are to be checked and compressed from now on, if that is said.
+    pub hints: (Checksum, Compression),
+    /// What is known of it.
+    pub flags: DnodeFlags,
     dnode: Arc<[u8]>,
     order: Order,
 }
@@ -145,22 +154,13 @@ impl Object {
     /// `Corrupt` if that is no dnode; a free slot is none.
     pub fn new(store: &Arc<Store>, at: ObjectAt, bytes: &[u8], order: Order) -> Result<Self, Loss> {
         let corrupt = |what: String| Loss::new(at.block(0, DNODE), Why::Corrupt(what));
-        // what is wrong with a bonus, or encrypted, does not keep from the data
-        let opaque = |bytes: &[u8]| {
-            let mut bytes = bytes.to_vec();
-            bytes.iter_mut().skip(BONUSTYPE_AT).take(1).for_each(|kind| *kind = 0);
-            bytes
-        };
+        let slots = bytes.get(EXTRA_SLOTS_AT).map_or(0, |extra| usize::from(*extra)).saturating_add(1);
+        let bytes = bytes.get(..slots.saturating_mul(SLOT_SIZE)).unwrap_or(bytes);
         let bonustype = bytes.get(BONUSTYPE_AT).map_or(ObjectType::NONE, |kind| ObjectType(*kind));
-        let without_bonus;
-        let slot = match Slot::parse(Input::new(bytes, order)) {
-            Err(_) => {
-                without_bonus = opaque(bytes);
-                Slot::parse(Input::new(&without_bonus, order))
-            }
-            slot => slot,
-        };
-        let dnode = match slot {
+        // what is wrong with a bonus, or encrypted, does not keep from the data
+        let mut opaque = bytes.to_vec();
+        opaque.iter_mut().skip(BONUSTYPE_AT).take(1).for_each(|kind| *kind = 0);
+        let dnode = match Slot::parse(Input::new(&opaque, order)) {
             Ok((_, Slot::Dnode(dnode))) => dnode,
             Ok((_, Slot::Free(_))) => return Err(corrupt("no such object".into())),
             Err(error) => return Err(corrupt(format!("dnode: {error}"))),
@@ -186,7 +186,11 @@ impl Object {
             maxblkid: dnode.maxblkid,
             pointers: dnode.blkptr.clone(),
             spill: dnode.spill,
-            dnode: bytes.get(..dnode.size()).unwrap_or(bytes).into(),
+            used: if dnode.flags.used_bytes() { dnode.used } else { dnode.used.saturating_mul(512) },
+            bonuslen: dnode.bonuslen,
+            hints: (dnode.checksum, dnode.compress),
+            flags: dnode.flags,
+            dnode: bytes.into(),
             order,
         })
     }
@@ -216,15 +220,7 @@ impl Object {
     #[must_use]
     pub fn size(&self) -> u64 {
         let is_empty = self.pointers.iter().all(Pointer::is_hole) && self.maxblkid == 0;
-        let blocks = self.maxblkid.saturating_add(1).min(self.room());
-        if is_empty { 0 } else { blocks.saturating_mul(self.block_size) }
-    }
-
-    /// Data blocks that the tree has room for.
-    fn room(&self) -> u64 {
-        let shift = self.below(self.levels.saturating_sub(1));
-        let pointers = u64::try_from(self.pointers.len()).unwrap_or(u64::MAX);
-        if pointers.leading_zeros() >= shift { pointers.unbounded_shl(shift) } else { u64::MAX }
+        if is_empty { 0 } else { self.maxblkid.saturating_add(1).saturating_mul(self.block_size) }
     }
 
     /// Data block `blkid`: zeros where there is a hole, and behind the last one.
@@ -245,34 +241,28 @@ impl Object {
     /// # Errors
     /// [`Loss`] of a block on the way to it.
     pub fn pointer(&self, blkid: u64) -> Result<Pointer, Loss> {
-        self.descend(0, blkid, &mut |_, _| Ok(())).map(|(pointer, _)| pointer)
+        let hole = Pointer::Hole(Blkptr::default());
+        let top = self.levels.saturating_sub(1);
+        let first = usize::try_from(self.above(blkid, top)).ok().and_then(|n| self.pointers.get(n));
+        let Some(mut pointer) = first.copied() else { return Ok(hole) };
+        for level in (1..=top).rev() {
+            let number = self.above(blkid, level);
+            self.check(&pointer, level, number)?;
+            if pointer.is_hole() {
+                return Ok(hole);
+            }
+            let block = self.store.metadata(&pointer);
+            let block = block.map_err(|lost| Loss { at: self.at.block(level.into(), number), lost })?;
+            let index = self.above(blkid, level.saturating_sub(1)) & !u64::MAX.unbounded_shl(self.span);
+            pointer = entry(&block, index).unwrap_or(hole);
+        }
+        self.check(&pointer, 0, blkid)?;
+        Ok(pointer)
     }
 
-    /// The pointer to block `blkid` of `level`, and from which level it comes if a hole above covers it. `pass` is asked
-    /// about each indirect block on the way.
-    fn descend(&self, level: u8, blkid: u64, pass: &mut Pass<'_>) -> Result<(Pointer, u8), Loss> {
-        let top = self.levels.saturating_sub(1);
-        let hole = |level| Ok((Pointer::Hole(Blkptr::default()), level));
-        let Some(depth) = top.checked_sub(level) else { return hole(top) };
-        let index = shifted(blkid, self.span, depth);
-        let pointer = usize::try_from(index).ok().and_then(|index| self.pointers.get(index));
-        let Some(mut pointer) = pointer.copied() else { return hole(top) };
-        for below in (level..top).rev() {
-            let above = below.saturating_add(1);
-            let depth = below.saturating_sub(level);
-            let number = shifted(blkid, self.span, depth.saturating_add(1));
-            self.check(&pointer, above, number)?;
-            if pointer.is_hole() {
-                return hole(above);
-            }
-            pass(self.at.block(above.into(), number), &pointer)?;
-            let block = self.store.metadata(&pointer);
-            let block = block.map_err(|lost| Loss { at: self.at.block(above.into(), number), lost })?;
-            let index = shifted(blkid, self.span, depth) & !u64::MAX.unbounded_shl(self.span);
-            pointer = entry(&block, index).unwrap_or(Pointer::Hole(Blkptr::default()));
-        }
-        self.check(&pointer, level, blkid)?;
-        Ok((pointer, level))
+    /// The number of the block of `level` that leads to data block `blkid`.
+    fn above(&self, blkid: u64, level: u8) -> u64 {
+        blkid.unbounded_shr(self.below(level))
     }
 
     /// Whether a pointer is what its place demands.
@@ -317,11 +307,12 @@ impl Object {
 
     /// The data blocks from `first` on, in order, without the holes. A damaged indirect block is one error for all
     /// that is below it.
+    #[must_use]
     pub fn blocks(&self, first: u64) -> Blocks<'_> {
-        Blocks { object: self, next: Some(first), seen: HashMap::new() }
+        Blocks { object: self, first, next: 0, path: Vec::new(), seen: HashSet::new() }
     }
 
-    /// The bytes up to `most`, and what is lost of them: its place is zeros.
+    /// The bytes up to `most`, without the holes at the end, and what is lost of them: its place is zeros.
     #[must_use]
     pub fn content(&self, most: u64) -> Content {
         let size = self.size().min(most);
@@ -348,7 +339,7 @@ impl Object {
                 Err(lost) => content.losses.push(Loss { at: self.at.block(0, blkid), lost }),
             }
         }
-        content.bytes.resize(usize::try_from(size).unwrap_or_default(), 0);
+        content.bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));
         content
     }
 
@@ -370,15 +361,12 @@ impl Object {
 
 /// Byte of a dnode that says what its bonus holds.
 const BONUSTYPE_AT: usize = 4;
+/// Byte of a dnode that says how many more slots it takes.
+pub(crate) const EXTRA_SLOTS_AT: usize = 12;
 /// log2 of the bytes of a pointer.
 const BLKPTR_SHIFT: u32 = 7;
 /// Writers never exceed 12; the field of pointers ends at 31.
 const MOST_LEVELS: u8 = 31;
-
-/// The number of the block `levels` above block `blkid`.
-fn shifted(blkid: u64, span: u32, levels: u8) -> u64 {
-    blkid.unbounded_shr(span.saturating_mul(levels.into()))
-}
 
 /// Pointer `index` of an indirect block.
 fn entry(block: &Block, index: u64) -> Option<Pointer> {
@@ -411,17 +399,71 @@ impl Content {
     }
 }
 
-/// Whether the way may go on through an indirect block.
-type Pass<'p> = dyn FnMut(Bookmark, &Pointer) -> Result<(), Loss> + 'p;
-
 /// The data blocks of an object: see [`Object::blocks`].
 #[derive(Debug)]
 pub struct Blocks<'o> {
     object: &'o Object,
-    next: Option<u64>,
-    /// Indirect blocks that were met, by place and birth. A tree that has one of them in two places is damaged: a few
-    /// such blocks would make data without end.
-    seen: HashMap<[u64; 3], Bookmark>,
+    first: u64,
+    /// Next pointer in the dnode.
+    next: usize,
+    /// The indirect blocks on the way to where it is.
+    path: Vec<Step>,
+    /// Indirect blocks that were met. Each stands in one place; those that name each other would give blocks for ever.
+    seen: HashSet<[u64; 2]>,
+}
+
+/// An indirect block on the way.
+#[derive(Debug)]
+struct Step {
+    block: Arc<Block>,
+    /// Of the blocks that it points to.
+    level: u8,
+    next: u64,
+    /// Data block that its first pointer leads to.
+    first: u64,
+}
+
+impl Blocks<'_> {
+    /// The next pointer, its level, and the first data block that it leads to.
+    fn pointer(&mut self) -> Option<(Pointer, u8, u64)> {
+        while let Some(step) = self.path.last_mut() {
+            if let Some(pointer) = entry(&step.block, step.next) {
+                let blkid = first_below(step.next, self.object.below(step.level))?.checked_add(step.first)?;
+                step.next = step.next.saturating_add(1);
+                return Some((pointer, step.level, blkid));
+            }
+            self.path.pop();
+        }
+        let (pointer, level) = (*self.object.pointers.get(self.next)?, self.object.levels.saturating_sub(1));
+        let blkid = first_below(u64::try_from(self.next).ok()?, self.object.below(level))?;
+        self.next = self.next.saturating_add(1);
+        Some((pointer, level, blkid))
+    }
+
+    fn step(&mut self, pointer: &Pointer, level: u8, blkid: u64) -> Result<(), Loss> {
+        let number = self.object.above(blkid, level);
+        let at = self.object.at.block(level.into(), number);
+        self.object.check(pointer, level, number)?;
+        let Some(below) = level.checked_sub(1) else { return Ok(()) };
+        let dva = pointer.stored().map(|b| b.dva).map(|[dva, ..]| [u64::from(dva.vdev()), dva.offset()]);
+        if dva.is_some_and(|dva| !self.seen.insert(dva)) {
+            return Err(Loss::new(
+                at,
+                Why::Corrupt("its pointer leads to a block of pointers that stands elsewhere".into()),
+            ));
+        }
+        let block = self.object.store.metadata(pointer).map_err(|lost| Loss { at, lost })?;
+        self.path.push(Step { block, level: below, next: 0, first: blkid });
+        Ok(())
+    }
+}
+
+/// The first data block below pointer `index` of a level; `None` if none has so high a number.
+fn first_below(index: u64, shift: u32) -> Option<u64> {
+    match index {
+        0 => Some(0),
+        _ => index.checked_shl(shift).filter(|blkid| blkid.unbounded_shr(shift) == index),
+    }
 }
 
 impl Iterator for Blocks<'_> {
@@ -429,31 +471,20 @@ impl Iterator for Blocks<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let end = self.object.maxblkid.saturating_add(1).min(self.object.room());
-            let blkid = self.next.filter(|blkid| *blkid < end)?;
-            let mut pass = |at: Bookmark, pointer: &Pointer| {
-                let Some(b) = pointer.stored() else { return Ok(()) };
-                let [dva, ..] = b.dva;
-                let first = *self.seen.entry([dva.extent.0, dva.place.0, b.written().0]).or_insert(at);
-                let again = || Loss::new(at, Why::Corrupt(format!("is the same block as that of {first}")));
-                if first == at { Ok(()) } else { Err(again()) }
-            };
-            let (found, level) = match self.object.descend(0, blkid, &mut pass) {
-                Ok((pointer, level)) => (Ok(pointer), level),
-                Err(loss) => {
-                    let level = u8::try_from(loss.at.level).unwrap_or_default();
-                    (Err(loss), level)
-                }
-            };
-            // a hole or a loss above covers all that is below it
-            let shift = self.object.below(level);
-            let after = blkid.unbounded_shr(shift).checked_add(1);
-            self.next = after
-                .filter(|n| shift < u64::BITS && n.leading_zeros() >= shift)
-                .map(|n| n.unbounded_shl(shift));
-            match found {
-                Ok(pointer) if pointer.is_hole() => {}
-                Ok(pointer) => return Some(Ok((blkid, pointer))),
+            let (pointer, level, blkid) = self.pointer()?;
+            if blkid > self.object.maxblkid {
+                // numbers only rise
+                self.path.clear();
+                self.next = usize::MAX;
+                return None;
+            }
+            let last = blkid | !u64::MAX.unbounded_shl(self.object.below(level));
+            if pointer.is_hole() || last < self.first {
+                continue;
+            }
+            match self.step(&pointer, level, blkid) {
+                Ok(()) if level == 0 => return Some(Ok((blkid, pointer))),
+                Ok(()) => {}
                 Err(loss) => return Some(Err(loss)),
             }
         }

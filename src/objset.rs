@@ -12,7 +12,7 @@ use zfsp_grammar::objset::{Objset, ObjsetType};
 use zfsp_grammar::zil::header::ZilHeader;
 
 use crate::block::{Block, Store, Why};
-use crate::object::{DNODE, Loss, Object, ObjectAt};
+use crate::object::{DNODE, EXTRA_SLOTS_AT, Loss, Object, ObjectAt};
 
 /// The objects of a dataset, or of the MOS.
 #[derive(Clone, Debug)]
@@ -168,9 +168,6 @@ impl<'b> Slots<'b> {
         Self { bytes, next: 0 }
     }
 }
-
-/// Byte of a dnode that says how many more slots it takes.
-const EXTRA_SLOTS_AT: usize = 12;
 
 impl<'b> Iterator for Slots<'b> {
     type Item = Found<'b>;

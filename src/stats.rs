@@ -5,15 +5,20 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zfsp_grammar::blkptr::{Dva, Pointer};
+use zfsp_grammar::blkptr::{Blkptr, Dva, Pointer};
 use zfsp_grammar::object_type::ObjectType;
+
+use crate::per_thread::PerThread;
 
 /// Counters that many threads add to.
 #[derive(Debug)]
 pub struct Counters {
-    cells: Vec<[AtomicU64; COLUMNS]>,
-    freed: Vec<[AtomicU64; COLUMNS]>,
+    cells: PerThread<Cells>,
+    freed: Cells,
 }
+
+/// By type and level.
+type Cells = Vec<[AtomicU64; COLUMNS]>;
 
 /// What is counted of blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,14 +116,16 @@ const LEVELS: usize = 32;
 impl Default for Counters {
     fn default() -> Self {
         let cells = || (0..TYPES.saturating_mul(LEVELS)).map(|_| Default::default()).collect();
-        Self { cells: cells(), freed: cells() }
+        Self { cells: PerThread::new(cells), freed: cells() }
     }
 }
 
 impl Counters {
     /// Counts a block of a tree.
     pub fn add(&self, pointer: &Pointer) {
-        Self::add_to(&self.cells, pointer);
+        if let Some(cells) = self.cells.mine() {
+            Self::add_to(cells, pointer);
+        }
     }
     /// Counts a block that is being freed.
     pub fn add_freed(&self, pointer: &Pointer) {
@@ -137,19 +144,13 @@ impl Counters {
     /// All types and levels that have blocks, by number; behind them what is being freed.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        let cells = [(&self.cells, false), (&self.freed, true)];
-        let cells = cells.into_iter().flat_map(|(cells, is_freed)| {
-            cells.chunks(LEVELS).zip(0u8..=u8::MAX).map(move |(levels, kind)| (levels, kind, is_freed))
-        });
-        let rows = cells.flat_map(|(levels, kind, is_freed)| {
-            levels.iter().zip(0u8..).map(move |(cell, level)| Row {
-                r#type: ObjectType(kind),
-                level,
-                is_freed,
-                count: Count::from(cell.each_ref().map(|n| n.load(Ordering::Relaxed))),
-            })
-        });
-        rows.filter(|row| row.count.blocks != 0).collect()
+        let places = (0..=u8::MAX).flat_map(|kind| (0u8..).take(LEVELS).map(move |level| (kind, level)));
+        let places = places.enumerate();
+        let freed = places.clone().map(|(at, place)| (place, true, sum(at, [&self.freed].into_iter())));
+        let live = places.map(|(at, place)| (place, false, sum(at, self.cells.all())));
+        let rows = live.chain(freed).filter(|(_, _, count)| count.blocks != 0);
+        let row = |((kind, level), is_freed, count)| Row { r#type: ObjectType(kind), level, is_freed, count };
+        rows.map(row).collect()
     }
     /// The sum of all.
     #[must_use]
@@ -158,16 +159,23 @@ impl Counters {
     }
 }
 
+/// What all threads counted of a type and level.
+fn sum<'c>(at: usize, all: impl Iterator<Item = &'c Cells>) -> Count {
+    let counts = all.filter_map(|cells| cells.get(at));
+    let counts = counts.map(|cell| Count::from(cell.each_ref().map(|n| n.load(Ordering::Relaxed))));
+    counts.fold(Count::default(), |sum, count| sum.plus(&count))
+}
+
 impl Count {
     fn of(pointer: &Pointer) -> Self {
         let stored = pointer.stored();
-        let copies: Vec<&Dva> = stored.iter().flat_map(|b| b.copies()).collect();
+        let copies = || stored.iter().flat_map(Blkptr::copies);
         Self {
             blocks: 1,
             lsize: pointer.lsize(),
             psize: if stored.is_some() { pointer.psize() } else { 0 },
-            asize: copies.iter().map(|dva| dva.asize()).fold(0, u64::saturating_add),
-            ganged: copies.iter().map(|dva| u64::from(dva.is_gang())).sum(),
+            asize: copies().map(Dva::asize).fold(0, u64::saturating_add),
+            ganged: copies().map(|dva| u64::from(dva.is_gang())).sum(),
             embedded: stored.is_none().into(),
         }
     }

@@ -20,7 +20,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 
 use crate::block::{Block, Lost, Stored, Why};
+use crate::memory;
 use crate::object::{Bookmark, Loss};
+use crate::per_thread::PerThread;
 use crate::pool::Pool;
 use crate::stats::{Count, Counters, Row};
 use crate::vdev::{Fault, Top};
@@ -116,7 +118,7 @@ pub struct Verification<'v> {
     has_clones: bool,
     errors: AtomicU64,
     repaired: AtomicU64,
-    checked: AtomicU64,
+    checked: PerThread<AtomicU64>,
     found: &'v (dyn Fn(&Finding) + Sync),
     is_over: AtomicBool,
     memory: Budget,
@@ -137,7 +139,7 @@ impl<'v> Verification<'v> {
             has_clones: pool.uses_feature("com.fudosecurity:block_cloning"),
             errors: AtomicU64::new(0),
             repaired: AtomicU64::new(0),
-            checked: AtomicU64::new(0),
+            checked: PerThread::new(AtomicU64::default),
             found,
             is_over: AtomicBool::new(false),
             memory: Budget::default(),
@@ -164,7 +166,13 @@ impl<'v> Verification<'v> {
     /// Allocated bytes that were dealt with so far.
     #[must_use]
     pub fn progress(&self) -> u64 {
-        self.checked.load(Ordering::Relaxed)
+        self.checked.all().map(|bytes| bytes.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
+    }
+
+    /// Blocks that are lost, and objects that are damaged, as far as it has come.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
     }
 
     /// What it has come to so far.
@@ -174,9 +182,9 @@ impl<'v> Verification<'v> {
             total: self.counters.total(),
             rows: self.counters.rows(),
             checkpoint: self.checkpoint.total(),
-            errors: self.errors.load(Ordering::Relaxed),
+            errors: self.errors(),
             repaired: self.repaired.load(Ordering::Relaxed),
-            checked: self.checked.load(Ordering::Relaxed),
+            checked: self.progress(),
             is_interrupted: self.is_over.load(Ordering::SeqCst),
         }
     }
@@ -213,14 +221,18 @@ impl<'v> Verification<'v> {
         let _held = self.memory.take(pointer.psize());
         let asize: u64 = pointer.stored().iter().flat_map(Blkptr::copies).map(|dva| dva.asize()).sum();
         let read = self.pool.store.stored(pointer);
-        self.checked.fetch_add(asize, Ordering::Relaxed);
+        if let Some(checked) = self.checked.mine() {
+            checked.fetch_add(asize, Ordering::Relaxed);
+        }
         match read {
             Ok(stored) => {
                 let remedy = self.remedy(pointer, &stored);
-                let Stored { bytes, mut faults, .. } = stored;
-                if let (Depth::AllCopies, Some(b)) = (self.depth, pointer.stored()) {
-                    faults = self.pool.store.faults(&b, &bytes);
-                }
+                let all = match (self.depth, pointer.stored()) {
+                    (Depth::AllCopies, Some(b)) => Some(self.pool.store.faults(&b, &stored)),
+                    _ => None,
+                };
+                let Stored { bytes, faults, .. } = stored;
+                let faults = all.unwrap_or(faults);
                 if !faults.is_empty() {
                     self.find(at, Some(pointer), Outcome::Repaired(remedy), faults);
                 }
@@ -244,6 +256,7 @@ impl Visitor for Verification<'_> {
         }
         let stored = self.stored(at, pointer)?;
         if !is_needed {
+            memory::recycle(stored);
             return None;
         }
         match self.pool.store.unpack(pointer, stored) {
@@ -277,30 +290,32 @@ impl Visitor for Verification<'_> {
     }
 }
 
-/// Bytes of stored blocks that may be held at once: with what reconstruction needs beside them it stays below 512 MiB.
-const MOST_HELD: u64 = 96 << 20;
+/// Bytes of large blocks that may be held at once: with what reconstruction needs beside them it stays below 512 MiB.
+const MOST_HELD: usize = 96 << 20;
 
 /// Bounds the memory of many threads: large blocks wait for each other.
 #[derive(Debug, Default)]
 struct Budget {
-    held: Mutex<u64>,
+    held: Mutex<usize>,
     freed: Condvar,
 }
 
 impl Budget {
-    fn take(&self, bytes: u64) -> Held<'_> {
+    fn take(&self, bytes: u64) -> Option<Held<'_>> {
+        // what every thread may hold anyway
+        let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes > memory::MOST_OWN)?;
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |held: &mut u64| *held != 0 && held.saturating_add(bytes) > MOST_HELD;
+        let is_full = |held: &mut usize| *held != 0 && held.saturating_add(bytes) > MOST_HELD;
         let mut held = self.freed.wait_while(held, is_full).unwrap_or_else(PoisonError::into_inner);
         *held = held.saturating_add(bytes);
-        Held { budget: self, bytes }
+        Some(Held { budget: self, bytes })
     }
 }
 
 /// A part of the budget, given back at the end.
 struct Held<'b> {
     budget: &'b Budget,
-    bytes: u64,
+    bytes: usize,
 }
 
 impl Drop for Held<'_> {

@@ -106,6 +106,7 @@ impl<'w> Walk<'w> {
             self.visitor.block(&object.at.block(0, SPILL), &spill, false);
         }
         if root.objset == 0
+            && object.bonustype == ObjectType::DSL_DATASET
             && let Some(Bonus::DslDataset(dataset)) = object.dnode().map(|dnode| dnode.bonus)
         {
             let number = u64::try_from(object.at.object).unwrap_or_default();

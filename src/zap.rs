@@ -160,7 +160,6 @@ impl<'o> Zap<'o> {
         let TableInfo { blk, numblks, .. } = header.ptrtbl;
         let mut numbers = Vec::new();
         let end = blk.saturating_add(numblks);
-        // a hole in the table names no leaf
         for found in self.object.blocks(blk) {
             let read = match found {
                 Ok((blkid, _)) if blkid >= end => break,

@@ -6,7 +6,7 @@ mod common;
 
 use std::fmt::Write;
 
-use common::{each, fixtures, stem, unexplained, unpacked};
+use common::{each, fixtures, stem, unexplained, unpacked, zdb};
 use zfsp::decode::decode;
 use zfsp::device::Device;
 use zfsp_grammar::catalogue;
@@ -86,29 +86,6 @@ fn nested(pair: &Pair<'_>, lists: &[List<'_>], indent: usize, out: &mut String) 
     }
 }
 
-/// The configurations of zdb's text, each with the numbers of the labels that have it.
-fn zdb_configurations(text: &str) -> Vec<(String, Vec<usize>)> {
-    let mut all = Vec::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        if !line.starts_with("LABEL ") {
-            continue;
-        }
-        let _rule = lines.next();
-        let mut config = String::new();
-        while let Some(line) =
-            lines.next_if(|line| line.starts_with("    ") && !line.trim_start().starts_with("labels ="))
-        {
-            config.push_str(line);
-            config.push('\n');
-        }
-        let labels =
-            lines.next().unwrap_or_default().trim().trim_start_matches("labels =").split_whitespace();
-        all.push((config, labels.map(|n| n.parse().unwrap()).collect()));
-    }
-    all
-}
-
 #[test]
 fn each_configuration_is_what_zdb_prints() {
     let cases: Vec<_> =
@@ -118,7 +95,7 @@ fn each_configuration_is_what_zdb_prints() {
         let Some(text) = fixture.text(&format!("zdb/label.{}.txt", stem(image))) else { return Ok(()) };
         let device = Device::open(&unpacked(image)).unwrap();
         let places = places(device.len());
-        for (expected, labels) in zdb_configurations(&text) {
+        for (expected, labels) in zdb::configurations(&text) {
             for label in labels {
                 let at = places[label].unwrap();
                 let bytes = device.read(at, LABEL_SIZE).unwrap();

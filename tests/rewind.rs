@@ -1,5 +1,6 @@
 //! Other states of a pool than its newest: older uberblocks, the checkpoint, devices that were part of another pool.
 #![allow(missing_docs)]
+#![allow(clippy::as_conversions)] // of small numbers
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::as_conversions)] // of small numbers
 

@@ -1,5 +1,7 @@
 //! Bytes to read, and a reader written by hand to be measured against.
 
+pub mod pool;
+
 use zfsp_grammar::catalogue::find;
 use zfsp_grammar::input::{Input, Order};
 

@@ -130,6 +130,6 @@ fn config(bytes: &[u8]) {
         let _ = (zfsp_grammar::config::size(n), zfsp_grammar::quantity::utc(n));
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = (zfsp_grammar::notation::words(text), zfsp::compress::by_name(text));
+        let _ = (text.parse::<zfsp_grammar::notation::Notation>(), zfsp::compress::by_name(text));
     }
 }

@@ -81,16 +81,32 @@ impl Notation {
         let (_, pointer) = read.map_err(|error| error.to_string())?;
         Ok(Self { pointer, words, is_partial })
     }
-    /// The same with other algorithms and byte order: what a partial text leaves open.
+    /// The same pointer with what a partial text leaves open.
     #[must_use]
-    pub fn with(&self, checksum: Checksum, compression: Compression, order: Order) -> Option<Self> {
+    pub fn with(&self, open: &Open) -> Option<Self> {
+        let Open { r#type, checksum, compression, order, is_protected } = *open;
         let mut words = self.words;
         let [_, _, _, _, _, _, prop, ..] = &mut words;
-        *prop &= !(0x7f << 32 | 0xff << 40 | 1 << 63);
-        *prop |= u64::from(compression.0) << 32 | u64::from(checksum.0) << 40;
-        *prop |= u64::from(order == Order::Little) << 63;
+        *prop &= !(0x7f << 32 | 0xffff << 40 | 1 << 61 | 1 << 63);
+        *prop |= u64::from(compression.0) << 32 | u64::from(checksum.0) << 40 | u64::from(r#type.0) << 48;
+        *prop |= u64::from(is_protected) << 61 | u64::from(order == Order::Little) << 63;
         Self::of(words, self.is_partial).ok()
     }
+}
+
+/// What a row of zdb does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Type of the object.
+    pub r#type: ObjectType,
+    /// How the block is proven.
+    pub checksum: Checksum,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Byte order of its writer.
+    pub order: Order,
+    /// Encrypted or authenticated: half of the checksum is a MAC.
+    pub is_protected: bool,
 }
 
 /// What the words of the notation say.
@@ -194,7 +210,10 @@ impl Parts {
             return self.pair(key, value).ok_or_else(error);
         }
         if word.contains('<') || word.split(':').count() == 3 {
-            let dva = dva(word).ok_or_else(error)?;
+            // rows of zdb mark gang blocks so
+            let bare = word.strip_suffix('G');
+            self.gang |= bare.is_some();
+            let dva = dva(bare.unwrap_or(word)).ok_or_else(error)?;
             let free = self.dva.iter_mut().find(|slot| slot.is_none());
             *free.ok_or("more than three copies")? = Some(dva);
             return Ok(());
@@ -442,6 +461,8 @@ mod tests {
              unique double size=4000L/a00P birth=49L/50P fill=27 \
              cksum=0000007458f1b471:0000a7fea923fa4a:008cb8cb1e6389a0:56bd4bc69c46a492"
         );
+        let gang = read("0  L0 0:37400:20200G 20000L/20000P F=1 B=17/17 cksum=1:2:3:4").unwrap();
+        assert!(gang.pointer.stored().unwrap().copies().all(Dva::is_gang));
         let alone = read("<0:fc00:200>").unwrap();
         let b = alone.pointer.stored().unwrap();
         assert_eq!((b.prop.psize().bytes(), b.prop.checksum()), (0x200, Checksum::OFF));

@@ -128,15 +128,16 @@ fn join<const LANES: usize>([a, b, c, d]: [[Sum; LANES]; 4]) -> [Sum; 4] {
         pairs += l;
         l += 1;
     }
-    let lanes = a.into_iter().zip(b).zip(c).zip(d);
-    lanes.rev().fold([Sum::default(); 4], |[all_a, all_b, all_c, all_d], (((a, b), c), d)| {
-        [
-            all_a + a,
-            all_b - all_a + l * b,
-            all_c - all_b + l * l * c - pairs * b,
-            all_d - all_c + l * l * l * d - (l * l * l - l * l) * c + triples * b,
-        ]
-    })
+    let [mut all_a, mut all_b, mut all_c, mut all_d] = [Sum::default(); 4];
+    for lane in (0..LANES).rev() {
+        #[allow(clippy::indexing_slicing)] // below LANES
+        let [a, b, c, d] = [a[lane], b[lane], c[lane], d[lane]];
+        all_d += l * l * l * d - (l * l * l - l * l) * c + triples * b - all_c;
+        all_c += l * l * c - pairs * b - all_b;
+        all_b += l * b - all_a;
+        all_a += a;
+    }
+    [all_a, all_b, all_c, all_d]
 }
 
 #[cfg(test)]

@@ -92,16 +92,34 @@ impl Checker {
     /// [`Error::Corrupt`] for what is never an algorithm of stored blocks, and for a salted one in a
     /// pool without salt; [`Error::Unsupported`] for numbers that nobody knows.
     pub fn sum(&self, algorithm: Checksum, order: Order, bytes: &[u8]) -> Result<Option<Cksum>, Error> {
+        Ok(self.function(algorithm)?.map(|function| match function {
+            Function::Plain(sum) => sum(bytes, order),
+            Function::Skein(salted) => salted.skein.sum(bytes, order),
+            Function::Edonr(salted) => salted.edonr.sum(bytes, order),
+            Function::Blake3(salted) => salted.blake3.sum(bytes, order),
+        }))
+    }
+    /// Whether blocks of this pointer can be verified, or need not be.
+    ///
+    /// # Errors
+    /// See [`Checker::sum`].
+    pub fn supports(&self, pointer: &Blkptr) -> Result<(), Error> {
+        match pointer.prop.checksum() {
+            Checksum::ZILOG | Checksum::ZILOG2 => Ok(()),
+            algorithm => self.function(algorithm).map(drop),
+        }
+    }
+    fn function(&self, algorithm: Checksum) -> Result<Option<Function<'_>>, Error> {
         let salted = || self.salted.as_ref().ok_or(Error::Corrupt(algorithm, "the pool has no salt"));
         Ok(Some(match algorithm {
             Checksum::OFF | Checksum::NOPARITY => return Ok(None),
-            Checksum::FLETCHER2 => fletcher::fletcher2(bytes, order),
-            Checksum::FLETCHER4 => fletcher::fletcher4(bytes, order),
-            Checksum::SHA256 => sha256::sha256(&[bytes]),
-            Checksum::SHA512 => sha512::sha512(bytes, order),
-            Checksum::SKEIN => salted()?.skein.sum(bytes, order),
-            Checksum::EDONR => salted()?.edonr.sum(bytes, order),
-            Checksum::BLAKE3 => salted()?.blake3.sum(bytes, order),
+            Checksum::FLETCHER2 => Function::Plain(fletcher::fletcher2),
+            Checksum::FLETCHER4 => Function::Plain(fletcher::fletcher4),
+            Checksum::SHA256 => Function::Plain(|bytes, _| sha256::sha256(&[bytes])),
+            Checksum::SHA512 => Function::Plain(sha512::sha512),
+            Checksum::SKEIN => Function::Skein(salted()?),
+            Checksum::EDONR => Function::Edonr(salted()?),
+            Checksum::BLAKE3 => Function::Blake3(salted()?),
             Checksum::INHERIT | Checksum::ON => {
                 return Err(Error::Corrupt(algorithm, "only the value of a property"));
             }
@@ -111,6 +129,14 @@ impl Checker {
             _ => return Err(Error::Unsupported(algorithm)),
         }))
     }
+}
+
+/// What makes a sum of bytes.
+enum Function<'s> {
+    Plain(fn(&[u8], Order) -> Cksum),
+    Skein(&'s Salted),
+    Edonr(&'s Salted),
+    Blake3(&'s Salted),
 }
 
 impl Verdict {

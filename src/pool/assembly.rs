@@ -86,11 +86,11 @@ impl Devices {
     }
 }
 
-/// The devices among `members` that are that leaf: several if there are copies of it, one without bytes if it is
-/// missing.
+/// The devices among `members` that are that leaf: several if there are copies of it. If there is none, the `nameless`,
+/// of which it may be one; without these one leaf that has no device.
 #[must_use]
-pub fn leaves(members: &[Member], config: &VdevConfig) -> Vec<Arc<Leaf>> {
-    Inventory::of(members, &[], RaidzReflow::default()).leaves(config)
+pub fn leaves(members: &[Member], nameless: &[Member], config: &VdevConfig) -> Vec<Arc<Leaf>> {
+    Inventory::of(members, nameless, RaidzReflow::default()).leaves(config)
 }
 
 /// The devices of a pool by what they are, and what was read of its vdevs.

@@ -9,7 +9,7 @@ use zfsp_grammar::eck::ECK_SIZE;
 use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::label::{self, LABEL_SIZE, RING_AT, RING_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
 use zfsp_grammar::nvlist::{List, Packed};
-use zfsp_grammar::uberblock::{SLOT_SIZES, Slot, UBERBLOCK_MAGIC, Uberblock, slot_size};
+use zfsp_grammar::uberblock::{SLOT_SIZES, UBERBLOCK_MAGIC, Uberblock, slot_size};
 
 use crate::checksum::embedded::Piece;
 use crate::device::Device;
@@ -247,8 +247,9 @@ impl RingSlot {
 fn content(bytes: &[u8], at: u64) -> SlotContent {
     let magic = bytes.first_chunk().map(|word| (u64::from_le_bytes(*word), u64::from_be_bytes(*word)));
     let has_magic = magic.is_some_and(|(little, big)| little == UBERBLOCK_MAGIC || big == UBERBLOCK_MAGIC);
+    // a template, from when the device was labelled, has no proof at the end of its slot
     let uberblock =
-        Slot::parse(Input::new(bytes, Order::Little)).ok().map(|(_, slot)| Box::new(slot.uberblock));
+        Uberblock::parse(Input::new(bytes, Order::Little)).ok().map(|(_, uberblock)| Box::new(uberblock));
     let is_template = uberblock.as_ref().is_some_and(|uberblock| uberblock.txg.0 == 0);
     match Piece::ending(bytes) {
         _ if !has_magic || is_template => SlotContent::Empty,

@@ -38,9 +38,9 @@ pub struct Options {
 }
 
 /// Bytes of a configuration in the MOS that are looked at: far more than any has.
-const MOST_CONFIG: u64 = 64 << 20;
-/// Bytes of a mapping: of 11 million pieces; more would not leave room for anything else.
-const MOST_TABLE: u64 = 256 << 20;
+const MOST_CONFIG: u64 = 16 << 20;
+/// Bytes of a mapping: of ten million pieces.
+const MOST_MAPPING: u64 = 256 << 20;
 /// Bytes of a dirty time log that are looked at: a few entries for each time that the device was away.
 const MOST_LOG: u64 = 1 << 20;
 
@@ -368,7 +368,9 @@ fn mapping(mos: &ObjectSet, object: u64) -> Result<Vec<MappingEntry>> {
         Some(Bonus::Mapping(header)) => header.num_entries,
         _ => return Err(Error::corrupt("no mapping")),
     };
-    let (bytes, order) = object.content(MOST_TABLE).whole()?;
+    let length = count.checked_mul(24).filter(|length| *length <= MOST_MAPPING);
+    let length = length.ok_or_else(|| Error::unsupported(format!("a mapping of {count} pieces")))?;
+    let (bytes, order) = object.content(length).whole()?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let (_, entries) = list(count, MappingEntry::parse)(Input::new(&bytes, order))
         .map_err(|error| Error::corrupt(format!("mapping: {error}")))?;

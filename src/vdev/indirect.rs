@@ -6,10 +6,14 @@
 use zfsp_grammar::indirect_mapping::{MappingEntry, pieces};
 
 use super::side::{Fault, FaultKind, Side};
-use super::{Extent, Judge, Vdevs};
+use super::{Extent, Judge, Proven, Vdevs};
 
 /// Combinations of copies that are tried for one block: as many as the reference tries.
 const MOST_COMBINATIONS: usize = 4096;
+/// Bytes that are judged for one block: a second's work.
+const MOST_JUDGED: usize = 1 << 30;
+/// Removed vdevs on the way to one byte.
+const LONGEST_PATH: usize = 256;
 /// Pieces that one block can be in: of 512 bytes each.
 const MOST_PIECES: usize = 32_768;
 
@@ -47,7 +51,7 @@ impl Vdevs {
             found.push(Piece { vdev: id, offset, size });
             return if found.len() > MOST_PIECES { Err("more pieces than sectors".into()) } else { Ok(()) };
         };
-        if path.contains(&id) {
+        if path.contains(&id) || path.len() >= LONGEST_PATH {
             return Err(format!("the mappings of removed vdev {id} lead back to it"));
         }
         path.push(id);
@@ -88,7 +92,8 @@ impl Vdevs {
             bytes
         };
         let mut picked = vec![0; choices.len()];
-        for _ in 0..MOST_COMBINATIONS {
+        let most = MOST_JUDGED.checked_div(extent.size).unwrap_or_default().clamp(1, MOST_COMBINATIONS);
+        for _ in 0..most {
             let bytes = whole(&picked);
             if judge(&bytes) {
                 blame(&choices, &picked, faults);
@@ -111,7 +116,7 @@ impl Vdevs {
             // the last sector is longer than what is left of the block
             let (bytes, rest) = left.split_at_checked(piece.size).unwrap_or((left, &[]));
             let extent = Extent { offset: piece.offset, size: bytes.len(), birth };
-            self.scrub_concrete(piece.vdev, &extent, bytes, faults);
+            self.scrub_concrete(piece.vdev, &extent, bytes, Proven::Nothing, faults);
             left = rest;
         }
     }

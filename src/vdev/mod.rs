@@ -40,6 +40,15 @@ pub struct Extent {
     pub birth: u64,
 }
 
+/// What of a block needs no second look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proven {
+    /// All may be wrong.
+    Nothing,
+    /// What a read asks first gave the right bytes: one side of a mirror, the data columns of a striped vdev.
+    First,
+}
+
 /// The devices below a striped vdev.
 pub(crate) trait Children: Sync {
     /// Every way to the bytes at `offset` of child `n`, best first: one for a device, more for a spare in use or a

@@ -2,6 +2,7 @@
 //!
 //! Handbook: `docs/format/20-vdevs-raidz.md`, 20.3, and `docs/format/21-draid.md`, 21.6.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -83,6 +84,11 @@ impl Below<'_> {
         let (mut sides, mut left) = (Vec::new(), MOST_REDIRECTIONS);
         self.collect(node, offset, area, &mut left, &mut sides);
         sides.sort_by_key(|side| !side.is_current);
+        // a configuration may name a device as often as it likes: it is asked once
+        if sides.len() > 1 {
+            let mut asked = HashSet::new();
+            sides.retain(|side| asked.insert((Arc::as_ptr(&side.leaf), side.at)));
+        }
         sides
     }
     fn collect(&self, node: &Node, offset: u64, area: Area, left: &mut usize, sides: &mut Vec<Side>) {

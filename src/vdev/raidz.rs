@@ -136,7 +136,7 @@ pub(super) fn check_extent(extent: &Extent, unit: u64) -> Result<()> {
     if size == 0 || size > MAX_BLOCK {
         return Err(Error::corrupt(format!("a block of {size:#x} bytes")));
     }
-    if offset % unit.max(1) != 0 {
+    if !offset.is_multiple_of(unit) {
         return Err(Error::corrupt(format!("offset {offset:#x} is not a multiple of {unit:#x}")));
     }
     // parity at most quadruples the sectors, which are at most 64 KiB
@@ -177,14 +177,14 @@ impl Numbering {
         let number = self.number(cell);
         let (width, area) = self.regime(cell.0);
         let child = self.child_of(cell, width);
-        let width = u64::try_from(width).unwrap_or(1).max(1);
-        Place { child, offset: (number / width).saturating_mul(1 << self.ashift), area }
+        let row = u64::try_from(width).ok().and_then(|width| number.checked_div(width)).unwrap_or_default();
+        Place { child, offset: row.saturating_mul(1 << self.ashift), area }
     }
 
     /// The child that had `cell` when sectors were dealt out over `width` children.
     pub(super) fn child_of(&self, cell: Cell, width: usize) -> usize {
-        let width = u64::try_from(width).unwrap_or(1).max(1);
-        usize::try_from(self.number(cell) % width).unwrap_or(usize::MAX)
+        let child = u64::try_from(width).ok().and_then(|width| self.number(cell).checked_rem(width));
+        child.and_then(|child| usize::try_from(child).ok()).unwrap_or(usize::MAX)
     }
 
     /// Over how many children sectors of this block may once have been dealt out, other than they all are now.
@@ -282,8 +282,8 @@ mod tests {
     /// Chapter 20, 20.9.
     #[test]
     fn an_expansion_from_three_to_four() {
-        let of = |reflow, birth| {
-            let txgs = if reflow == None { vec![5000] } else { Vec::new() };
+        let of = |reflow: Option<Reflow>, birth| {
+            let txgs = if reflow.is_none() { vec![5000] } else { Vec::new() };
             let raidz = Raidz::new(4, 1, 12, txgs, reflow).unwrap();
             let layout = raidz.layout(&Extent { offset: 0x25000, size: 16 << 10, birth }).unwrap();
             let set = layout.sets[0].clone();

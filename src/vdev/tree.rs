@@ -10,8 +10,9 @@ use zfsp_grammar::indirect_mapping::MappingEntry;
 use super::config::{VdevConfig, VdevKind};
 use super::node::{Below, Missed, Node};
 use super::side::{Fault, FaultKind, Leaf, Side};
-use super::{Area, Draid, Extent, Judge, Layout, Raidz, Reflow, striped};
+use super::{Area, Draid, Extent, Judge, Layout, Piece, Proven, Raidz, Reflow, striped};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The top-level vdevs of a pool, by the number that DVAs call them.
 #[derive(Debug, Default)]
@@ -120,10 +121,7 @@ impl Vdevs {
         if self.mapping(id).is_none() {
             return self.read_concrete(id, extent, judge, faults);
         }
-        // the mapping counts whole sectors
-        let sector = self.top(id)?.sector();
-        let size = extent.size.checked_next_multiple_of(sector)?;
-        match self.pieces(id, extent.offset, size) {
+        match self.mapped(id, extent) {
             Ok(pieces) => self.read_pieces(extent, &pieces, judge, faults),
             Err(why) => {
                 faults.push(fault(id, extent, why));
@@ -131,26 +129,41 @@ impl Vdevs {
             }
         }
     }
-    /// What is wrong with any copy that the vdev holds of a block whose bytes are known.
-    pub fn scrub(&self, id: u32, extent: &Extent, bytes: &[u8], faults: &mut Vec<Fault>) {
-        if self.mapping(id).is_none() {
-            return self.scrub_concrete(id, extent, bytes, faults);
-        }
+    /// Where an extent of a removed vdev lies now. Mappings count whole sectors.
+    fn mapped(&self, id: u32, extent: &Extent) -> Result<Vec<Piece>, String> {
         let sector = self.top(id).map_or(1, Top::sector);
         let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
-        match self.pieces(id, extent.offset, size) {
+        self.pieces(id, extent.offset, size)
+    }
+    /// What is wrong with any copy that the vdev holds of a block whose bytes are known.
+    pub fn scrub(&self, id: u32, extent: &Extent, bytes: &[u8], proven: Proven, faults: &mut Vec<Fault>) {
+        if self.mapping(id).is_none() {
+            return self.scrub_concrete(id, extent, bytes, proven, faults);
+        }
+        match self.mapped(id, extent) {
             Ok(pieces) => self.scrub_pieces(extent.birth, &pieces, bytes, faults),
             Err(why) => faults.push(fault(id, extent, why)),
         }
     }
     /// The same for a vdev that was not removed.
-    pub(super) fn scrub_concrete(&self, id: u32, extent: &Extent, bytes: &[u8], faults: &mut Vec<Fault>) {
+    pub(super) fn scrub_concrete(
+        &self,
+        id: u32,
+        extent: &Extent,
+        bytes: &[u8],
+        proven: Proven,
+        faults: &mut Vec<Fault>,
+    ) {
         match self.top(id).map(|top| &top.way) {
             Some(Way::Plain(node)) => {
-                all(&node.sides(extent.offset, Area::Data, extent.birth), bytes, faults)
+                let sides = node.sides(extent.offset, Area::Data, extent.birth);
+                let left = sides.get(usize::from(proven == Proven::First)..);
+                all(left.unwrap_or_default(), bytes, faults);
             }
             Some(Way::Striped(stripes, nodes)) => match stripes.layout(extent) {
-                Ok(layout) => striped::scrub(&layout, &stripes.below(nodes, extent), bytes, faults),
+                Ok(layout) => {
+                    striped::scrub(&layout, &stripes.below(nodes, extent), bytes, proven, faults);
+                }
                 Err(error) => faults.push(fault(id, extent, error.reason())),
             },
             Some(Way::Indirect(_)) => {}
@@ -218,7 +231,7 @@ fn fault(id: u32, extent: &Extent, why: String) -> Fault {
 /// The first side whose bytes are right.
 fn any(sides: &[Side], extent: &Extent, judge: &Judge<'_>, faults: &mut Vec<Fault>) -> Option<Vec<u8>> {
     let len = u64::try_from(extent.size).unwrap_or(u64::MAX);
-    let mut bytes = vec![0; extent.size];
+    let mut bytes = memory::buffer(extent.size);
     // what is missing is known without asking: the block has that much less to fall back on
     let absent = sides.iter().filter(|side| !side.is_present());
     faults.extend(absent.map(|side| Fault::new(side, len, FaultKind::Missing)));
@@ -229,13 +242,14 @@ fn any(sides: &[Side], extent: &Extent, judge: &Judge<'_>, faults: &mut Vec<Faul
             Err(error) => faults.push(Fault::unreadable(side, len, &error)),
         }
     }
+    memory::recycle(bytes);
     None
 }
 
 /// Compares every side with the right bytes.
 fn all(sides: &[Side], bytes: &[u8], faults: &mut Vec<Fault>) {
     let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let mut found = vec![0; bytes.len()];
+    let mut found = memory::buffer(bytes.len());
     for side in sides {
         match side.read_into(&mut found) {
             Ok(()) if found == bytes => {}
@@ -243,6 +257,7 @@ fn all(sides: &[Side], bytes: &[u8], faults: &mut Vec<Fault>) {
             Err(error) => faults.push(Fault::unreadable(side, len, &error)),
         }
     }
+    memory::recycle(found);
 }
 
 impl Top {

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test uses its part
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::as_conversions)] // of small numbers
+#![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 
 pub(crate) mod forge;
 pub(crate) mod image;
@@ -10,6 +11,7 @@ pub(crate) mod program;
 pub(crate) mod tour;
 pub(crate) mod transcript;
 pub(crate) mod walk;
+pub(crate) mod zdb;
 
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};

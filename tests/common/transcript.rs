@@ -8,6 +8,11 @@ use std::process::{Command, Stdio};
 /// parted by blanks; `'...'` keeps them together; `COMMAND < FILE` and `FILE | COMMAND` are not known:
 /// what is to be piped in is given as `input`.
 pub(crate) fn transcript(line: &str, input: Option<&[u8]>) -> String {
+    transcript_in(Path::new(env!("CARGO_MANIFEST_DIR")), line, input)
+}
+
+/// The same in another folder.
+pub(crate) fn transcript_in(folder: &Path, line: &str, input: Option<&[u8]>) -> String {
     let words = words(line);
     let program = match words[0].as_str() {
         "zfsp-decode" => env!("CARGO_BIN_EXE_zfsp-decode"),
@@ -16,7 +21,7 @@ pub(crate) fn transcript(line: &str, input: Option<&[u8]>) -> String {
     };
     let mut child = Command::new(program)
         .args(&words[1..])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .current_dir(folder)
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

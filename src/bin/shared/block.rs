@@ -9,7 +9,8 @@ use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::bonus::Bonus;
 use zfsp_grammar::input::Order;
-use zfsp_grammar::notation::Notation;
+use zfsp_grammar::notation::{Notation, Open};
+use zfsp_grammar::object_type::ObjectType;
 
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::place::{Flags, Part, Place, Raw, TRIED, guess, pointer_bytes};
@@ -22,6 +23,8 @@ pub(crate) struct Found {
     pub(crate) name: String,
     /// The bytes: decompressed, as far as that could be done.
     pub(crate) bytes: Vec<u8>,
+    /// Position of the first one.
+    pub(crate) at: usize,
     /// Byte order of their writer.
     pub(crate) order: Option<Order>,
     /// Their structure, if the way to them tells it.
@@ -51,28 +54,49 @@ pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
     if !is_open {
         return notation;
     }
+    let compression = notation.pointer.compression();
     let orders = [Order::Little, Order::Big];
-    let mut ways = SUMS.into_iter().flat_map(|sum| orders.map(|order| (sum, order)));
-    let packed = notation.pointer.compression();
-    let found = ways.find_map(|(sum, order)| {
-        let notation = notation.with(sum, packed, order)?;
-        let stored = pool.store.stored(&notation.pointer).ok()?;
-        Some((sum, order, stored.bytes))
+    let mut ways = [false, true].into_iter().flat_map(|is_protected| {
+        let order = move |order| SUMS.map(|checksum| (checksum, order));
+        let ways = orders.into_iter().flat_map(order);
+        ways.map(move |(checksum, order)| Open {
+            r#type: ObjectType::NONE,
+            checksum,
+            compression,
+            order,
+            is_protected,
+        })
     });
-    let Some((sum, order, stored)) = found else { return notation };
-    let mut algorithms = if packed == Compression::OFF { vec![packed] } else { TRIED.to_vec() }.into_iter();
-    let fits = |algorithm| {
-        let notation = notation.with(sum, algorithm, order)?;
+    let found = ways.find_map(|open| {
+        let stored = pool.store.stored(&notation.with(&open)?.pointer).ok()?;
+        Some((open, stored.bytes))
+    });
+    let Some((open, stored)) = found else { return notation };
+    let mut algorithms =
+        if compression == Compression::OFF { vec![compression] } else { TRIED.to_vec() }.into_iter();
+    let fits = |compression| {
+        let notation = notation.with(&Open { compression, ..open })?;
         pool.store.unpack(&notation.pointer, stored.clone()).is_ok().then_some(notation)
     };
-    algorithms.find_map(fits).or_else(|| notation.with(sum, packed, order)).unwrap_or(notation)
+    // what is under a MAC and makes no sense is ciphertext
+    let ciphertext = Open { r#type: ObjectType::PLAIN_FILE_CONTENTS, ..open };
+    let rest = if open.is_protected { ciphertext } else { open };
+    algorithms.find_map(fits).or_else(|| notation.with(&rest)).unwrap_or(notation)
 }
 
 /// The block that `pointer` leads to.
 pub(crate) fn of_pointer(pool: &Pool, pointer: &Pointer, name: String) -> Result<Found, Lost> {
     let Block { bytes, order, faults } = pool.store.read(pointer)?;
     let doubts = faults.iter().map(|fault| format!("{fault}; another copy is right")).collect();
-    Ok(Found { name, bytes, order: Some(order), structure: content::of_pointer(pointer), doubts, note: None })
+    Ok(Found {
+        name,
+        bytes,
+        at: 0,
+        order: Some(order),
+        structure: content::of_pointer(pointer),
+        doubts,
+        note: None,
+    })
 }
 
 /// The block of a pointer that was given as text.
@@ -98,7 +122,7 @@ pub(crate) fn first_copy(pointer: &Pointer) -> String {
 pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
     let Raw { bytes, doubts } = place.read(pool, u64::MAX, Part::Whole)?;
     let mut found =
-        Found { name: place.to_string(), bytes, order: None, structure: None, doubts, note: None };
+        Found { name: place.to_string(), bytes, at: 0, order: None, structure: None, doubts, note: None };
     let Flags { pointer_at, decompress, gang, indirect, raw: _ } = place.flags;
     if decompress || place.lsize.is_some_and(|lsize| lsize != place.psize) {
         let guessed = guess(&found.bytes, place.lsize);
@@ -113,7 +137,7 @@ pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
         };
         (found.bytes, found.structure) = (pointer.ok_or_else(none)?.to_vec(), Some("blkptr"));
     } else if gang {
-        found.structure = Some("gang");
+        (found.structure, found.at) = (Some("gang"), place.on_device());
     } else if indirect {
         found.structure = Some("indirect");
     }
@@ -163,7 +187,7 @@ impl Target {
                 let (bytes, order) = (block.bytes, Some(block.order));
                 let name = format!("{name}:{blkid}");
                 let structure = if pointer.is_hole() { None } else { structure(&object) };
-                Ok(Found { name, bytes, order, structure, doubts, note: None })
+                Ok(Found { name, bytes, at: 0, order, structure, doubts, note: None })
             }
             None if wanted == Some("dnode") => Ok(dnode(&object, name)),
             None => match (structure(&object), wanted) {
@@ -190,7 +214,15 @@ pub(crate) fn structure(object: &Object) -> Option<&'static str> {
 pub(crate) fn dnode(object: &Object, name: String) -> Found {
     let (bytes, order) = object.dnode_bytes();
     let structure = Some("dnode");
-    Found { name, bytes: bytes.to_vec(), order: Some(order), structure, doubts: Vec::new(), note: None }
+    Found {
+        name,
+        bytes: bytes.to_vec(),
+        at: 0,
+        order: Some(order),
+        structure,
+        doubts: Vec::new(),
+        note: None,
+    }
 }
 
 /// Bytes of an object's content that are decoded at once.
@@ -208,6 +240,7 @@ pub(crate) fn whole(object: &Object, name: String) -> Found {
         content.bytes.truncate(length);
     }
     Found {
+        at: 0,
         name,
         bytes: content.bytes,
         order: Some(content.order),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::shared::output::ERROR;
+use crate::shared::output::{ERROR, plain};
 
 /// How a run ends; what is worse is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,9 @@ pub(crate) fn end(program: &str, result: Result<Exit, Failure>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(Failure(exit, why)) => {
-            anstream::eprintln!("{ERROR}{program}:{ERROR:#} {why}");
+            // a hint may follow in lines of its own
+            let why: Vec<_> = why.lines().map(plain).collect();
+            anstream::eprintln!("{ERROR}{program}:{ERROR:#} {}", why.join("\n"));
             exit.into()
         }
     }

@@ -1,5 +1,6 @@
 //! Standard output. A reader that has seen enough is no failure.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -32,4 +33,13 @@ pub(crate) fn written(result: io::Result<()>) -> Result<Exit, Failure> {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Well),
         Err(e) => Err(Failure(Exit::Nothing, format!("standard output: {e}"))),
     }
+}
+
+/// Text from a disk: what could play with the terminal is escaped.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect::<String>().into()
 }

@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
-use zfsp::block::Lost;
 use zfsp::compress::decompress;
 use zfsp::pool::Pool;
-use zfsp::vdev::{Extent, Fault, Role, Stretch};
+use zfsp::vdev::{Extent, Fault, Proven, Role, Stretch};
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, LARGEST_BLOCK};
+use zfsp_grammar::label::DATA_AT;
 
 use crate::shared::exit::{Exit, Failure};
 
@@ -130,6 +130,11 @@ impl Place {
         Extent { offset: self.offset, size: self.psize, birth }
     }
 
+    /// Position of the first byte on a plain device: gang headers are proven by it.
+    pub(crate) fn on_device(&self) -> usize {
+        usize::try_from(self.offset.saturating_add(DATA_AT)).unwrap_or_default()
+    }
+
     /// The bytes there. No checksum is known: sides and parity are compared, and where they differ that is a doubt.
     pub(crate) fn read(&self, pool: &Pool, birth: u64, part: Part) -> Result<Raw, Failure> {
         let extent = self.extent(birth);
@@ -169,10 +174,10 @@ impl Place {
         let vdevs = &pool.store.vdevs;
         let mut faults = Vec::new();
         let bytes = vdevs.read(self.vdev, extent, &|_| true, &mut faults);
-        let lost = || Lost { why: zfsp::block::Why::NoCopy, faults: faults.clone() };
-        let bytes = bytes.ok_or_else(|| Failure(Exit::Nothing, format!("{self}: {}", lost())))?;
+        let tried = || faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let bytes = bytes.ok_or_else(|| Failure(Exit::Nothing, format!("{self}: {}", tried())))?;
         let mut found = Vec::new();
-        vdevs.scrub(self.vdev, extent, &bytes, &mut found);
+        vdevs.scrub(self.vdev, extent, &bytes, Proven::Nothing, &mut found);
         faults.retain(|fault| !found.contains(fault));
         let doubts = found.iter().chain(&faults).map(doubt).collect();
         Ok(Raw { bytes, doubts })

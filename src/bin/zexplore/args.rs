@@ -6,13 +6,13 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::shared::exit::CODES;
-use crate::{config, label, uberblocks, verify};
+use crate::{bp, config, dva, label, objset, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
 /// Without a command: summary.
 #[derive(Debug, Parser)]
-#[command(version, after_help = format!("{EXAMPLES}\n\n{CODES}"), max_term_width = 100)]
+#[command(name = "zexplore", version, after_help = format!("{EXAMPLES}\n\n{CODES}"), max_term_width = 100)]
 #[command(subcommand_precedence_over_arg = true)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 /// What every command takes, before or after its name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
-    /// Images, disks or folders of them, in any order, also packed with zstd
+    /// Images, disks or folders of them, in any order, also packed with zstd: all words up to the next option
     #[arg(short, long = "path", value_name = "PATH", num_args = 1.., global = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// The pool that is meant, where the devices are of several
@@ -54,6 +54,13 @@ pub(crate) enum Command {
     Uberblocks(uberblocks::Options),
     /// The pool's vdevs with their devices, its features and its properties
     Config(config::Options),
+    /// Objects: a table of all, or what one of them holds
+    #[command(visible_alias = "objectset")]
+    Objset(objset::Options),
+    /// Any block by its place: bytes, meaning, devices
+    Dva(dva::Options),
+    /// A block by its pointer: every copy checked, its content
+    Bp(bp::Options),
     /// Read and check every block: what is damaged, and what there is of each type
     Verify(verify::Options),
     /// Print completions for a shell
@@ -70,4 +77,8 @@ Examples:
   zexplore label 0 -v -p disk.img       the first one, every field
   zexplore uberblocks -p images/        the states that can be looked at
   zexplore verify -p images/            is every block readable?
-  zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234";
+  zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
+  zexplore objset -d lab/home -p images/       the objects of a file system
+  zexplore objset 34 -d lab/home -p images/    one of them: dnode and content
+  zexplore dva 0:fee00:400 -p images/          the block at that place
+  zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

@@ -5,17 +5,16 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use zfsp::error::{Error, Result};
+use zfsp::dataset::Datasets;
+use zfsp::error::Result;
 use zfsp::pool::{LabelConfig, Member, Pool};
 use zfsp::zap::Zap;
 use zfsp_grammar::dsl::pool_property;
-use zfsp_grammar::input::{Input, Order, Parse};
-use zfsp_grammar::nvlist::Packed;
 use zfsp_grammar::quantity::utc;
 
+use crate::auxiliary::{self, Auxiliary, AuxiliaryFacts};
 use crate::features::{self, FeatureFacts};
 use crate::names::Names;
-use crate::nvlist;
 use crate::session::{Found, Session};
 use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, TITLE, plain, styled};
@@ -56,53 +55,34 @@ struct PoolFacts {
     source: &'static str,
 }
 
-/// A spare or cache device.
-#[derive(Serialize)]
-struct AuxiliaryFacts {
-    guid: u64,
-    path: Option<String>,
-    /// In use as a spare.
-    is_in_use: bool,
-    /// Devices that were given for it.
-    devices: Vec<String>,
-}
-
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let found = session.find()?;
     let facts = match session.open(&found.devices) {
         Ok(pool) => of_pool(session, &pool, &found),
+        // who asks for a state does not want another
+        Err(error) if session.global.txg.is_some() || session.global.checkpoint => return Err(error.into()),
         Err(error) => {
             session.warn(error);
-            session
-                .warn("this is what the labels say: other states may be readable, see zexplore uberblocks");
+            session.warn(
+                "only what the labels say is shown; zexplore uberblocks lists the states to try with -T",
+            );
             of_labels(&found)
         }
     };
+    for cut in facts.vdevs.walk().into_iter().flat_map(|(_, vdev)| vdev.cut_short()) {
+        session.warn(cut);
+    }
     session.show(&facts, |facts| text(facts, options))
 }
 
-/// Bytes of a list in the MOS that are looked at: far more than any has.
-const MOST_LIST: u64 = 64 << 20;
-
-/// The packed list that is the content of the object that the pool directory names.
-fn packed(pool: &Pool, key: &str) -> Result<Option<Json>> {
-    let Some(object) = pool.directory_number(key)?.filter(|object| *object != 0) else { return Ok(None) };
-    let (bytes, _) = pool.mos.object(object)?.content(MOST_LIST).whole()?;
-    let read = Packed::parse(Input::new(&bytes, Order::Big));
-    read.map(|(_, packed)| Some(nvlist::json(&packed.list)))
-        .map_err(|error| Error::corrupt(format!("{key}: {error}")))
-}
-
 fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
-    let mut keep = |read: Result<Option<Json>>| {
-        read.unwrap_or_else(|error| {
-            session.warn(error);
-            None
-        })
-    };
-    let config = keep(packed(pool, "config")).unwrap_or_default();
-    let spares = keep(packed(pool, "spares")).unwrap_or_default();
-    let cache = keep(packed(pool, "l2cache")).unwrap_or_default();
+    let config = auxiliary::packed(pool, "config").unwrap_or_else(|error| {
+        session.warn(error);
+        None
+    });
+    let config = config.unwrap_or_default();
+    let Auxiliary { spares, cache, losses } = Auxiliary::of(pool, &found.others);
+    losses.iter().for_each(|loss| session.warn(loss));
     let features = features::of(pool).unwrap_or_else(|error| {
         session.warn(error);
         Vec::new()
@@ -113,7 +93,6 @@ fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
     });
     let text = |key| config.get(key).and_then(Json::as_str).map(str::to_owned);
     let label = newest(&pool.members);
-    let auxiliary = |list: &Json, key| auxiliary(list, key, found, pool);
     Facts {
         pool: PoolFacts {
             name: pool.name.clone(),
@@ -128,9 +107,9 @@ fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
             source: "mos",
         },
         properties,
-        vdevs: VdevFacts::of(&pool.config, &pool.members, Some(pool)),
-        spares: auxiliary(&spares, "spares"),
-        cache: auxiliary(&cache, "l2cache"),
+        vdevs: VdevFacts::of(&pool.config, (&pool.members, &pool.nameless), Some(pool)),
+        spares,
+        cache,
         features,
     }
 }
@@ -151,7 +130,7 @@ fn of_labels(found: &Found) -> Facts {
             source: "labels",
         },
         properties: BTreeMap::new(),
-        vdevs: VdevFacts::of(&devices.config(), &devices.members, None),
+        vdevs: VdevFacts::of(&devices.config(), (&devices.members, &devices.nameless), None),
         spares: Vec::new(),
         cache: Vec::new(),
         features: Vec::new(),
@@ -180,6 +159,10 @@ fn properties(pool: &Pool, config: &Json) -> Result<BTreeMap<String, Json>> {
         let name = entry.key.to_string();
         let value = match (entry.value.text(), entry.value.first()) {
             (Some(text), _) => text.to_string(),
+            (None, Some(object)) if name == "bootfs" && object != 0 => Datasets::of(pool)
+                .names()
+                .get(&object)
+                .map_or_else(|| object.to_string(), ToString::to_string),
             (None, Some(number)) => match pool_property::find(&name) {
                 Some(property) => property.show(number).into_owned(),
                 None => number.to_string(),
@@ -191,23 +174,6 @@ fn properties(pool: &Pool, config: &Json) -> Result<BTreeMap<String, Json>> {
     Ok(all)
 }
 
-/// The devices that a list of spares or cache devices names.
-fn auxiliary(list: &Json, key: &str, found: &Found, pool: &Pool) -> Vec<AuxiliaryFacts> {
-    let all = list.get(key).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let members = || found.others.auxiliary.iter().chain(&found.devices.members);
-    let facts = |vdev: &Json| {
-        let guid = vdev.get("guid").and_then(Json::as_u64).unwrap_or_default();
-        let of_guid = members().filter(|member| member.config().is_some_and(|config| config.guid == guid));
-        AuxiliaryFacts {
-            guid,
-            path: vdev.get("path").and_then(Json::as_str).map(str::to_owned),
-            is_in_use: pool.config.all().any(|vdev| vdev.guid == guid),
-            devices: of_guid.map(|member| member.device.name().to_owned()).collect(),
-        }
-    };
-    all.iter().map(facts).collect()
-}
-
 fn text(facts: &Facts, options: &Options) -> String {
     let mut out = String::new();
     let PoolFacts { name, guid, version, state, .. } = &facts.pool;
@@ -216,7 +182,7 @@ fn text(facts: &Facts, options: &Options) -> String {
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]).indented(2);
     let mut line = |key: &str, value: String| table.row([Cell::styled(DIM, key), value.into()]);
     if let (Some(txg), Some(time)) = (facts.pool.txg, &facts.pool.time) {
-        line("state of", format!("txg {txg}, {time}"));
+        line("looked at", format!("txg {txg} of {time}"));
     }
     if let Some(host) = &facts.pool.hostname {
         let id = facts.pool.hostid.map(|id| format!(" ({id:#x})")).unwrap_or_default();
@@ -238,9 +204,10 @@ fn text(facts: &Facts, options: &Options) -> String {
                 kind.into(),
                 vdev.guid.into(),
                 if vdev.is_in_use { "in use" } else { "" }.into(),
-                match devices.is_empty() {
-                    true => Cell::styled(BAD, format_args!("not here{wanted}")),
-                    false => devices.join(", ").into(),
+                match (devices.is_empty(), vdev.is_distributed()) {
+                    (true, false) => Cell::styled(BAD, format_args!("not here{wanted}")),
+                    (true, true) => Cell::new(vdev.path.as_deref().unwrap_or("distributed")),
+                    (false, _) => devices.join(", ").into(),
                 },
             ]);
         }

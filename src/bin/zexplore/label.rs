@@ -41,6 +41,8 @@ struct Facts {
 struct DeviceFacts {
     device: String,
     size: u64,
+    /// Bytes that it has at least, as its labels say.
+    needed_size: Option<u64>,
     labels: Vec<LabelFacts>,
 }
 
@@ -78,6 +80,12 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let devices = wanted(session, gathering)?;
     let facts = Facts { devices: devices.iter().map(|device| DeviceFacts::of(device, options)).collect() };
     for device in &facts.devices {
+        if device.needed_size.is_some_and(|needed| device.size < needed) {
+            session.warn(format_args!("{}: cut short", device.device));
+        }
+        if device.is_mixed() {
+            session.warn(format_args!("{}: its labels are of several devices or pools", device.device));
+        }
         for label in &device.labels {
             if let Some(problem) = &label.problem {
                 let at = label.offset.map(|at| format!(" at {at:#x}")).unwrap_or_default();
@@ -104,8 +112,11 @@ impl DeviceFacts {
     fn of(device: &Device, options: &Options) -> Self {
         let labels = (0..).zip(LabelCopy::all(device));
         let labels = labels.filter(|(number, _)| options.number.is_none_or(|wanted| wanted == *number));
-        let labels = labels.map(|(number, label)| LabelFacts::of(device, number, label, options)).collect();
-        Self { device: device.name().into(), size: device.len(), labels }
+        let labels: Vec<_> =
+            labels.map(|(number, label)| LabelFacts::of(device, number, label, options)).collect();
+        let trees = labels.iter().filter_map(|label| label.parsed.as_ref()?.vdev_tree.as_ref());
+        let needed_size = trees.filter_map(vdevs::leaf_size).max();
+        Self { device: device.name().into(), size: device.len(), needed_size, labels }
     }
 }
 
@@ -196,6 +207,10 @@ impl DeviceFacts {
             }
         }
         out.push('\n');
+        if let Some(needed) = self.needed_size.filter(|needed| self.size < *needed) {
+            let what = format_args!("cut short: its vdev needs {} or more", size(needed));
+            let _ = writeln!(out, "  {}", styled(BAD, what));
+        }
         for (problem, labels) in self.problems() {
             let _ = writeln!(out, "  {}", styled(BAD, format_args!("{}: {problem}", numbers(&labels))));
         }
@@ -217,6 +232,12 @@ impl DeviceFacts {
         }
     }
 
+    /// Whether labels contradict each other; that one is older than another is usual.
+    fn is_mixed(&self) -> bool {
+        let configs = self.labels.iter().filter_map(|label| label.parsed.as_ref());
+        is_mixed(configs)
+    }
+
     /// The labels with the same problem.
     fn problems(&self) -> Vec<(&str, Vec<&LabelFacts>)> {
         let mut all: Vec<(&str, Vec<&LabelFacts>)> = Vec::new();
@@ -229,6 +250,13 @@ impl DeviceFacts {
         }
         all
     }
+}
+
+/// Whether labels of one device are of several devices or pools.
+pub(crate) fn is_mixed<'c>(configs: impl Iterator<Item = &'c LabelConfig>) -> bool {
+    let mut identities = configs.map(|config| (config.pool_guid, config.guid));
+    let first = identities.next();
+    identities.any(|identity| Some(identity) != first)
 }
 
 /// `label 2`, `labels 0 1`.

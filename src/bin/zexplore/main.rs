@@ -6,13 +6,19 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod auxiliary;
+mod bp;
 mod config;
+mod copies;
+mod dva;
 mod features;
 mod interrupt;
 mod label;
 mod manual;
 mod names;
 mod nvlist;
+mod objset;
+mod overview;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -41,6 +47,9 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::Objset(options) => objset::run(&mut session, options),
+        Command::Dva(options) => dva::run(&mut session, options),
+        Command::Bp(options) => bp::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

@@ -26,6 +26,7 @@ impl Names {
     }
 }
 
-fn last(name: &str) -> &str {
+/// The file name.
+pub(crate) fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

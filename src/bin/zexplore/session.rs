@@ -3,13 +3,12 @@
 use std::fmt::Display;
 
 use serde::Serialize;
-use zfsp::device;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
+use crate::shared;
 use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{WARNING, print, print_json};
-use crate::style::plain;
+use crate::shared::output::{WARNING, plain, print, print_json};
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -35,22 +34,7 @@ impl<'a> Session<'a> {
 
     /// The devices that the paths lead to, sorted by pools.
     pub(crate) fn gather(&mut self) -> Result<Gathering, Failure> {
-        if self.global.paths.is_empty() {
-            let what = "no devices: name images, disks or folders of them with -p PATH";
-            return Err(Failure(Exit::Usage, what.into()));
-        }
-        let found = device::find(&self.global.paths);
-        for error in &found.errors {
-            self.warn(error);
-        }
-        if found.devices.is_empty() {
-            return Err(Failure(Exit::Nothing, "no image and no disk could be opened".into()));
-        }
-        let losses: Vec<_> = found.devices.iter().filter_map(device::Device::loss).collect();
-        for loss in losses {
-            self.warn(loss);
-        }
-        Ok(Gathering::of(found.devices))
+        shared::pool::gather(&self.global.paths, &mut |what| self.warn(what))
     }
 
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.
@@ -107,7 +91,7 @@ impl<'a> Session<'a> {
 
     /// Something is damaged, missing or unsupported; the run goes on.
     pub(crate) fn warn(&mut self, what: impl Display) {
-        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {what}");
+        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&what.to_string()));
         self.exit = self.exit.max(Exit::Damaged);
     }
 

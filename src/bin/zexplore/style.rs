@@ -1,11 +1,12 @@
-//! Colours, and what makes text from disks fit to be shown.
+//! Colours and sizes.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use zfsp_grammar::config;
+
+pub(crate) use crate::shared::output::plain;
 
 /// Titles.
 pub(crate) const TITLE: Style = Style::new().bold();
@@ -31,15 +32,6 @@ pub(crate) fn choose(choice: ColorChoice) {
 /// `text` in a style.
 pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
     format!("{style}{text}{style:#}")
-}
-
-/// Text from a disk: what could play with the terminal is escaped.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return text.into();
-    }
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect::<String>().into()
 }
 
 /// `59.5 MiB`.

@@ -80,7 +80,7 @@ const GAP: usize = 2;
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_head = self.heads.iter().any(|(head, _)| !head.is_empty());
+        let has_head = !self.is_empty() && self.heads.iter().any(|(head, _)| !head.is_empty());
         let heads: Vec<Cell> = self.heads.iter().map(|(head, _)| Cell::styled(DIM, head)).collect();
         let cells = || {
             self.rows.iter().filter_map(|row| match row {

@@ -52,6 +52,8 @@ struct DeviceFacts {
 #[derive(Serialize)]
 struct LabelFacts {
     label: usize,
+    /// Of the configuration beside the ring.
+    pool_guid: Option<u64>,
     slot_size: usize,
     slots: Vec<SlotFacts>,
 }
@@ -124,7 +126,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         let slots = device.labels.iter().flat_map(|label| &label.slots);
         let damaged = slots.filter(|slot| slot.problem.is_some()).count();
         if damaged > 0 {
-            session.warn(format_args!("{}: {damaged} slots of its rings are damaged", device.device));
+            let slots = if damaged == 1 { "slot" } else { "slots" };
+            session.warn(format_args!("{}: damaged {slots} in its rings: {damaged}", device.device));
         }
     }
     session.show(&facts, |facts| text(facts, options))
@@ -132,8 +135,13 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
 
 impl PoolFacts {
     fn of(devices: &Devices, opened: Option<Uberblock>) -> Self {
-        let all = devices.members.iter().flat_map(Member::uberblocks);
-        let active = all.max_by_key(|uberblock| uberblock.age()).copied();
+        let labels = devices.members.iter().flat_map(|member| &member.labels);
+        let slots = labels.filter(|label| !is_foreign(label, devices.guid)).flat_map(|label| &label.ring);
+        let uberblocks = slots.filter_map(|slot| match &slot.content {
+            SlotContent::Valid(uberblock) => Some(**uberblock),
+            _ => None,
+        });
+        let active = uberblocks.max_by_key(Uberblock::age);
         let members = devices.members.iter();
         Self {
             name: devices.name.clone(),
@@ -145,11 +153,17 @@ impl PoolFacts {
     }
 }
 
+/// A device may still have labels of a pool that it was part of before.
+fn is_foreign(label: &LabelCopy, pool: u64) -> bool {
+    label.config.as_ref().is_ok_and(|config| config.pool_guid.is_some_and(|guid| guid != pool))
+}
+
 impl DeviceFacts {
     fn of(member: &Member, active: Option<Uberblock>, opened: Option<Uberblock>) -> Self {
         let facts = |(label, copy): (usize, &LabelCopy)| {
             let slots = copy.ring.iter().map(|slot| SlotFacts::of(slot, active, opened)).collect();
-            LabelFacts { label, slot_size: copy.slot_size, slots }
+            let pool_guid = copy.config.as_ref().ok().and_then(|config| config.pool_guid);
+            LabelFacts { label, pool_guid, slot_size: copy.slot_size, slots }
         };
         let labels = member.labels.iter().enumerate().map(facts).collect();
         Self { device: member.device.name().into(), labels }
@@ -216,8 +230,10 @@ impl UberblockFacts {
             all.push(format!("checkpoint of txg {txg}"));
         }
         if let Some(mmp) = &self.mmp {
-            let sequence = mmp.sequence.map(|sequence| format!(" {sequence}")).unwrap_or_default();
-            all.push(format!("heartbeat{sequence}"));
+            all.push(match mmp.sequence.filter(|sequence| *sequence > 0) {
+                Some(sequence) => format!("heartbeat {sequence}"),
+                None => "multihost".into(),
+            });
         }
         if let Some(reflow) = &self.raidz_reflow {
             all.push(format!("expansion up to {:#x}, {}", reflow.offset, reflow.state_text));
@@ -231,11 +247,11 @@ fn text(facts: &Facts, options: &Options) -> String {
     for pool in &facts.pools {
         let title = styled(TITLE, format_args!("pool {} ({})", plain(&pool.name), pool.guid));
         let _ = writeln!(out, "{title}");
-        write_rings(&pool.devices, options, &mut out);
+        write_rings(&pool.devices, Some(pool.guid), options, &mut out);
     }
     if !facts.others.is_empty() {
         let _ = writeln!(out, "{}", styled(TITLE, "devices of no known pool"));
-        write_rings(&facts.others, options, &mut out);
+        write_rings(&facts.others, None, options, &mut out);
     }
     out
 }
@@ -243,11 +259,13 @@ fn text(facts: &Facts, options: &Options) -> String {
 /// The same content in several slots.
 struct Same<'f> {
     first: &'f SlotFacts,
+    /// Pool of the label, if it is another one.
+    foreign: Option<u64>,
     /// Device, label, slot.
     places: Vec<(&'f str, usize, usize)>,
 }
 
-fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
+fn write_rings(devices: &[DeviceFacts], pool: Option<u64>, options: &Options, out: &mut String) {
     let names = Names::of(devices.iter().map(|device| device.device.as_str()));
     let mut empty = Vec::new();
     let mut all: Vec<Same<'_>> = Vec::new();
@@ -255,6 +273,7 @@ fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
     let mut known: BTreeMap<(u64, &str), Vec<usize>> = BTreeMap::new();
     for device in devices {
         for label in &device.labels {
+            let foreign = label.pool_guid.filter(|guid| pool.is_some_and(|pool| pool != *guid));
             for slot in &label.slots {
                 let place = (names.short(&device.device), label.label, slot.slot);
                 if slot.content == "empty" {
@@ -264,14 +283,17 @@ fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
                 let key = (slot.raw.map_or(0, |raw| raw.txg.0), slot.content);
                 let same = known.entry(key).or_default();
                 let is_same = |n: &&usize| {
-                    all.get(**n)
-                        .is_some_and(|same| same.first.raw == slot.raw && same.first.problem == slot.problem)
+                    all.get(**n).is_some_and(|same| {
+                        same.first.raw == slot.raw
+                            && same.first.problem == slot.problem
+                            && same.foreign == foreign
+                    })
                 };
                 if let Some(same) = same.iter().find(is_same).and_then(|n| all.get_mut(*n)) {
                     same.places.push(place);
                 } else {
                     same.push(all.len());
-                    all.push(Same { first: slot, places: vec![place] });
+                    all.push(Same { first: slot, foreign, places: vec![place] });
                 }
             }
         }
@@ -285,7 +307,7 @@ fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
         ("", Align::Left),
     ];
     let mut table = Table::new(&heads).indented(2);
-    for Same { first, places } in &all {
+    for Same { first, foreign, places } in &all {
         let facts = first.uberblock.as_ref();
         let mark = match (first.is_active, first.is_opened) {
             (true, true) => Cell::styled(GOOD, "<- active"),
@@ -293,9 +315,10 @@ fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
             (false, true) => Cell::styled(GOOD, "<- opened"),
             (false, false) => Cell::default(),
         };
-        let remarks = match &first.problem {
-            Some(problem) => Cell::styled(BAD, problem),
-            None => Cell::new(facts.map(UberblockFacts::remarks).unwrap_or_default().join(", ")),
+        let remarks = match (&first.problem, foreign) {
+            (Some(problem), _) => Cell::styled(BAD, problem),
+            (None, Some(guid)) => Cell::styled(ODD, format_args!("of pool {guid}")),
+            (None, None) => Cell::new(facts.map(UberblockFacts::remarks).unwrap_or_default().join(", ")),
         };
         table.row([
             facts.map(|facts| facts.txg.to_string()).unwrap_or_default().into(),
@@ -319,6 +342,9 @@ fn write_rings(devices: &[DeviceFacts], options: &Options, out: &mut String) {
     }
 }
 
+/// Labels of a device, and the slots that they have in common.
+type LabelsAndSlots = (Vec<usize>, Vec<usize>);
+
 /// From so many devices on they are not named where all are meant.
 const MANY: usize = 4;
 
@@ -331,7 +357,7 @@ fn whereabouts(places: &[(&str, usize, usize)], count: usize) -> String {
             None => slots.push(((device, *label), vec![*slot])),
         }
     }
-    let mut labels: Vec<(&str, Vec<(Vec<usize>, Vec<usize>)>)> = Vec::new();
+    let mut labels: Vec<(&str, Vec<LabelsAndSlots>)> = Vec::new();
     for ((device, label), slots) in slots {
         if labels.last().is_none_or(|(last, _)| *last != device) {
             labels.push((device, Vec::new()));
@@ -342,18 +368,18 @@ fn whereabouts(places: &[(&str, usize, usize)], count: usize) -> String {
             None => of_device.push((vec![label], slots)),
         }
     }
-    let mut devices: Vec<(Vec<&str>, Vec<(Vec<usize>, Vec<usize>)>)> = Vec::new();
+    let mut devices: Vec<(Vec<&str>, Vec<LabelsAndSlots>)> = Vec::new();
     for (device, places) in labels {
         match devices.iter_mut().find(|(_, other)| *other == places) {
             Some((devices, _)) => devices.push(device),
             None => devices.push((vec![device], places)),
         }
     }
-    let place = |(labels, slots): &(Vec<usize>, Vec<usize>)| {
+    let place = |(labels, slots): &LabelsAndSlots| {
         let plural = if slots.len() > 1 { "s" } else { "" };
         format!("{} slot{plural} {}", ranges(labels, "L"), ranges(slots, ""))
     };
-    let device = |(devices, places): &(Vec<&str>, Vec<(Vec<usize>, Vec<usize>)>)| {
+    let device = |(devices, places): &(Vec<&str>, Vec<LabelsAndSlots>)| {
         let places: Vec<String> = places.iter().map(place).collect();
         let devices = match devices.len() {
             len if len == count && len >= MANY => format!("all {count} devices"),

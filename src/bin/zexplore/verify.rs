@@ -93,10 +93,10 @@ fn watched(verification: &Verification<'_>, total: u64) -> Report {
                 if crate::interrupt::is_asked() {
                     verification.stop();
                 }
-                let so_far = verification.report();
-                bar.set_position(so_far.checked.min(total));
-                if so_far.errors > 0 {
-                    bar.set_message(format!("{} lost", so_far.errors));
+                bar.set_position(verification.progress().min(total));
+                match verification.errors() {
+                    0 => {}
+                    errors => bar.set_message(format!("{errors} lost")),
                 }
                 std::thread::sleep(TICK);
             }

@@ -82,7 +82,7 @@ fn follow(pool: &Pool, decoded: &Decoded<'_>, levels: usize, left: &mut usize) -
         let at = decoded.tree.nodes.get(*k).map_or(0, |node| node.at);
         let path = decoded.tree.path(*k);
         let found = of_pointer(pool, pointer, path.clone()).map_err(|lost| lost.to_string());
-        let (below, more) = match found.as_ref().ok().and_then(|found| decode(found)) {
+        let (below, more) = match found.as_ref().ok().and_then(decode) {
             Some(decoded) => follow(pool, &decoded, levels, left),
             None => (Vec::new(), 0),
         };
@@ -121,11 +121,7 @@ fn text(args: &Args, below: &[Below], more: usize, depth: usize) -> String {
         let body = match found {
             Ok(found) => match decode(found) {
                 Some(decoded) => args.look.text(&decoded),
-                None => format!(
-                    "{:#x} bytes of {}, which have no structure\n",
-                    found.bytes.len(),
-                    pointer.r#type()
-                ),
+                None => format!("{:#x} bytes of content, which have no structure\n", found.bytes.len()),
             },
             Err(why) => format!("{ERROR}lost:{ERROR:#} {why}\n"),
         };

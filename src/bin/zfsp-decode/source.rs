@@ -94,9 +94,8 @@ impl Source {
         if let Some(note) = &found.note {
             anstream::eprintln!("{note}");
         }
-        let Found { name, bytes, order, structure, .. } = found;
-        Self { name, bytes, order, structure, pool: Some(pool), is_damaged, ..Self::default() }
-            .cut(args, None)
+        let Found { name, bytes, at, order, structure, .. } = found;
+        Self { name, at, bytes, order, structure, pool: Some(pool), is_damaged, device: None }.cut(args, None)
     }
 
     fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {

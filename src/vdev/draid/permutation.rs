@@ -117,8 +117,8 @@ impl Xoroshiro {
 
     /// The next number, modulo `bound`.
     fn below(&mut self, bound: usize) -> usize {
-        let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next().wrapping_rem(bound)).unwrap_or(0)
+        let below = self.next().checked_rem(u64::try_from(bound).unwrap_or(u64::MAX));
+        below.and_then(|below| usize::try_from(below).ok()).unwrap_or(0)
     }
 }
 

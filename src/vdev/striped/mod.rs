@@ -7,8 +7,6 @@
 //! 3. Some device lies: which one is found by trying ([`search`]).
 //! 4. Devices with more than one side, or with one that may be stale, may hold other bytes ([`sides`]).
 
-#[cfg(test)]
-mod pools;
 mod scrub;
 mod search;
 mod sides;
@@ -17,7 +15,7 @@ mod stripes;
 mod tests;
 
 use super::layout::Layout;
-use super::{Children, Fault, Judge};
+use super::{Children, Fault, Judge, Proven};
 pub(crate) use scrub::scrub;
 use search::Budget;
 use stripes::Stripes;
@@ -49,7 +47,7 @@ pub(crate) fn read(
         || sides::search(&mut stripes, children, judge, &mut Budget::new());
     is_found.then(|| {
         faults.truncate(known);
-        scrub(layout, children, &stripes.data, faults);
+        scrub(layout, children, &stripes.data, Proven::Nothing, faults);
         stripes.data
     })
 }

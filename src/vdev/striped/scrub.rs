@@ -2,19 +2,30 @@
 
 use std::ops::Range;
 
-use super::super::layout::{Cell, Layout, RowSet, Run};
+use super::super::layout::{Cell, Layout, Places, RowSet, Run};
 use super::super::parity::make_parity;
-use super::super::{Children, Fault, FaultKind, Side};
+use super::super::{Children, Fault, FaultKind, Proven, Side};
+use crate::memory;
 
-/// Reads every side of every column of a block, parity and padding included, and adds to `faults` what is not
-/// as `bytes`, the block, want it.
-pub(crate) fn scrub(layout: &Layout, children: &dyn Children, bytes: &[u8], faults: &mut Vec<Fault>) {
+/// Reads every side of every column of a block, parity and padding included, save what is proven, and adds to `faults`
+/// what is not as `bytes`, the block, want it.
+pub(crate) fn scrub(
+    layout: &Layout,
+    children: &dyn Children,
+    bytes: &[u8],
+    proven: Proven,
+    faults: &mut Vec<Fault>,
+) {
     for set in &layout.sets {
         let parity: Vec<Vec<u8>> = (0..set.nparity).map(|n| set.parity_of(n, bytes)).collect();
         let truth = Truth { set, data: bytes, parity };
         for run in set.runs() {
-            for side in children.sides(run.place.child, run.place.offset, run.place.area) {
-                truth.compare(&run, &side, faults);
+            let sides = children.sides(run.place.child, run.place.offset, run.place.area);
+            let is_proven = proven == Proven::First && set.is_read_alone(&run);
+            for (n, side) in sides.iter().enumerate() {
+                if !(is_proven && n == 0 && side.is_current) {
+                    truth.compare(&run, side, faults);
+                }
             }
         }
     }
@@ -34,7 +45,7 @@ impl Truth<'_> {
         if !side.is_present() {
             return report(faults, side, 0..len, &FaultKind::Missing);
         }
-        let mut bytes = vec![0; len];
+        let mut bytes = memory::buffer(len);
         let is_whole = side.read_into(&mut bytes).is_ok();
         for (n, (cell, found)) in run.cells.iter().zip(bytes.chunks_mut(sector)).enumerate() {
             let start = n.saturating_mul(sector);
@@ -47,6 +58,7 @@ impl Truth<'_> {
             };
             report(faults, side, range, &kind);
         }
+        memory::recycle(bytes);
     }
 
     fn is_right(&self, cell: Cell, found: &[u8]) -> bool {
@@ -60,6 +72,13 @@ impl Truth<'_> {
 }
 
 impl RowSet {
+    /// Whether the sectors of `run` are data to their last byte, and were read without any others.
+    fn is_read_alone(&self, run: &Run) -> bool {
+        let Some((_, column)) = run.cells.first().copied() else { return false };
+        matches!(self.places, Places::Columns(_))
+            && column >= self.nparity
+            && self.column_bytes(column).len() == run.cells.len().saturating_mul(self.sector)
+    }
     /// Parity column `n` of these rows of `block`.
     fn parity_of(&self, n: usize, block: &[u8]) -> Vec<u8> {
         let mut column = vec![0; self.rows.saturating_mul(self.sector)];

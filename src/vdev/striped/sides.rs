@@ -39,8 +39,8 @@ pub(super) fn fetch(
             }
         }
     }
-    let whole = vec![0..bytes.len().div_ceil(sector.max(1))];
-    broken.iter().fold(whole, |gaps, side| salvage(side, sector, bytes, gaps, faults))
+    let whole = 0..bytes.len().div_ceil(sector.max(1));
+    broken.iter().fold(Vec::from([whole]), |gaps, side| salvage(side, sector, bytes, gaps, faults))
 }
 
 /// Reads what can be read of `gaps`, sector by sector, and returns the rest.

@@ -8,6 +8,7 @@ use super::super::layout::{Cell, Layout, Places, RowSet, Run};
 use super::super::parity::{Solver, make_parity};
 use super::super::{Children, Fault};
 use super::sides::fetch;
+use crate::memory;
 
 /// What was read of a block, and what of it was not to be had.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub(super) struct Part<'l> {
 impl<'l> Stripes<'l> {
     pub(super) fn new(layout: &'l Layout, size: usize) -> Self {
         let part = |set| Part { set, parity: Vec::new(), lost: BTreeSet::new() };
-        Self { data: vec![0; size], parts: layout.sets.iter().map(part).collect() }
+        Self { data: memory::buffer(size), parts: layout.sets.iter().map(part).collect() }
     }
 
     /// Reads the data columns, and what lies among them.

@@ -212,7 +212,7 @@ impl Case {
 
     fn scrub(&self, disks: &Disks) -> Vec<Fault> {
         let mut faults = Vec::new();
-        scrub(&self.layout, disks, &self.block, &mut faults);
+        scrub(&self.layout, disks, &self.block, Proven::Nothing, &mut faults);
         faults
     }
 }
@@ -274,10 +274,10 @@ proptest! {
         for (set, cell) in cells(&case.layout).filter(|(set, cell)| cell.1 < set.nparity) {
             let place = set.place(cell);
             let at = u64::try_from(images.range(set, cell).start).unwrap();
-            if let Some(kind) = expected.get_mut(&(format!("d{}", place.child), at)) {
-                if *kind == FaultKind::Wrong {
-                    *kind = FaultKind::WrongParity;
-                }
+            if let Some(kind) = expected.get_mut(&(format!("d{}", place.child), at))
+                && *kind == FaultKind::Wrong
+            {
+                *kind = FaultKind::WrongParity;
             }
         }
         let disks = images.disks(&missing);

@@ -1,0 +1,186 @@
+//! What an object holds: names and values, lists, trees of fields.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use zfsp::block::Block;
+use zfsp::decode::{self, Decoded};
+use zfsp::object::{Loss, Object};
+use zfsp::view::html::{self, Page};
+use zfsp::view::json::document;
+use zfsp::zap::Zap;
+use zfsp_grammar::catalogue;
+use zfsp_grammar::dirent::Dirent;
+use zfsp_grammar::object_type::ObjectType;
+use zfsp_grammar::tree;
+use zfsp_grammar::zap::value::{Attribute, Integers, Key};
+
+use crate::shared::block::{self, Found};
+use crate::shared::exit::Failure;
+use crate::shared::show::{self, Look};
+use crate::style::{DIM, plain};
+
+/// What was made of a part of an object: for readers, for programs, and what is wrong.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) text: String,
+    pub(super) json: Value,
+    pub(super) doubts: Vec<String>,
+    /// What was left out.
+    pub(super) note: Option<String>,
+}
+
+/// The dnode, field by field, with its bonus, unless that is encrypted.
+pub(super) fn dnode(object: &Object, look: &Look, is_encrypted: bool) -> Told {
+    let found = block::dnode(object, object.at.to_string());
+    if is_encrypted && object.bonustype.is_encrypted() {
+        decoded(&found, look, hide_bonus)
+    } else {
+        of_found(&found, look)
+    }
+}
+
+/// Takes away what was read into a bonus that is ciphertext.
+fn hide_bonus(decoded: &mut Decoded<'_>) {
+    let nodes = &mut decoded.tree.nodes;
+    let Some(bonus) = nodes.iter().position(|node| node.name() == "bonus") else { return };
+    let depth = nodes.get(bonus).map_or(0, |node| node.depth);
+    let below = nodes.iter().skip(bonus.saturating_add(1)).take_while(|node| node.depth > depth).count();
+    nodes.drain(bonus.saturating_add(1)..bonus.saturating_add(1).saturating_add(below));
+    if let Some(node) = nodes.get_mut(bonus) {
+        node.value = tree::Value::says("encrypted: it takes the key to read it");
+        node.problem = None;
+    }
+}
+
+/// The parsed content: what the type says it is.
+pub(super) fn content(object: &Object, look: &Look) -> Told {
+    let mut told = match block::structure(object) {
+        // a ZAP in full is the tree of its blocks, else what it maps to what
+        Some("zap") if !look.full && !look.values => zap(object),
+        Some(_) if object.size() > 0 => of_found(&block::whole(object, object.at.to_string()), look),
+        Some(_) => said("nothing was ever written"),
+        None => said(&format!(
+            "{:#x} bytes of {}, which have no structure: --dump FILE writes them",
+            object.size(),
+            object.r#type
+        )),
+    };
+    match object.spill_block() {
+        None => {}
+        Some(Ok(Block { bytes, order, faults })) => {
+            let doubts = faults.iter().map(ToString::to_string).collect();
+            let name = format!("{} spill block", object.at);
+            let found =
+                Found { name, bytes, at: 0, order: Some(order), structure: Some("sa"), doubts, note: None };
+            let spill = of_found(&found, look);
+            told.text.push_str(&format!("{DIM}spill block{DIM:#}\n{}", spill.text));
+            told.json = json!({ "content": told.json, "spill": spill.json });
+            told.doubts.extend(spill.doubts);
+        }
+        Some(Err(loss)) => told.doubts.push(loss.to_string()),
+    }
+    told
+}
+
+fn said(what: &str) -> Told {
+    Told { text: format!("{DIM}{what}{DIM:#}\n"), ..Told::default() }
+}
+
+/// Writes the page that a browser shows.
+pub(super) fn page(found: &Found, path: &Path) -> Result<(), Failure> {
+    let Found { name, bytes, at, order, structure, .. } = found;
+    let Some(structure) = structure.and_then(catalogue::find) else { return Ok(()) };
+    let decoded = decode::decode(structure, bytes, *at, *order, 1);
+    show::write(path, html::page(&Page { source: name, ..Page::from(&decoded) }).as_bytes()).map(drop)
+}
+
+/// Decodes bytes whose structure is known.
+pub(super) fn of_found(found: &Found, look: &Look) -> Told {
+    decoded(found, look, |_| {})
+}
+
+/// The same; `amend` has a look at the tree.
+fn decoded(found: &Found, look: &Look, amend: impl FnOnce(&mut Decoded<'_>)) -> Told {
+    let Found { name, bytes, at, order, structure, doubts, note } = found;
+    let Some(structure) = structure.and_then(catalogue::find) else { return Told::default() };
+    let mut decoded = decode::decode(structure, bytes, *at, *order, 1);
+    amend(&mut decoded);
+    let mut doubts = doubts.clone();
+    let problem =
+        |(k, problem): (usize, tree::Problem)| format!("{name}: {}: {}", decoded.tree.path(k), problem.text);
+    doubts.extend(decoded.tree.problems().take(MOST_PROBLEMS).map(problem));
+    let json = serde_json::to_value(document(&decoded)).unwrap_or_default();
+    Told { text: look.text(&decoded), json, doubts, note: note.clone() }
+}
+
+/// Problems of one object that are named.
+const MOST_PROBLEMS: usize = 5;
+/// Attributes of one object that are shown.
+const MOST_ATTRIBUTES: usize = 100_000;
+
+fn zap(object: &Object) -> Told {
+    let mut told = Told::default();
+    let zap = match Zap::of(object) {
+        Ok(zap) => zap,
+        Err(loss) => return Told { doubts: vec![loss.to_string()], ..told },
+    };
+    let mut all: Vec<Attribute> = Vec::new();
+    for entry in zap.entries() {
+        match entry {
+            Ok(_) if all.len() >= MOST_ATTRIBUTES => {
+                told.note =
+                    Some(format!("{}: only the first {MOST_ATTRIBUTES} entries are shown", object.at));
+                break;
+            }
+            Ok(entry) => all.push(entry),
+            Err(loss) => told.doubts.push(Loss::to_string(&loss)),
+        }
+    }
+    all.sort_by_key(|entry| entry.key.to_string());
+    let name = |entry: &Attribute| match &entry.key {
+        Key::Name(_) => plain(&entry.key.to_string()).into_owned(),
+        Key::Words(_) => format!("0x{}", entry.key),
+    };
+    let width = all.iter().map(|entry| name(entry).chars().count()).max().unwrap_or_default().min(WIDEST);
+    if all.is_empty() && told.doubts.is_empty() {
+        told.text = format!("{DIM}no entries{DIM:#}\n");
+    }
+    let is_directory = object.r#type == ObjectType::DIRECTORY_CONTENTS;
+    let mut entries = Vec::new();
+    for entry in &all {
+        let (value, dirent) = (&entry.value, entry.value.first().filter(|_| is_directory).map(Dirent));
+        let shown = match dirent {
+            Some(dirent) => format!("{}  {DIM}{}{DIM:#}", dirent.object(), dirent.kind()),
+            None => integers(value),
+        };
+        told.text.push_str(&format!("{:width$}  {shown}\n", name(entry)));
+        let numbers: Vec<u64> = value.iter().collect();
+        let mut item = json!({ "key": name(entry), "width": value.width, "value": numbers });
+        if let (Some(text), Value::Object(item)) = (value.text(), &mut item) {
+            item.insert("text".into(), text.to_string().into());
+        }
+        entries.push(item);
+    }
+    told.json = json!({ "entries": entries });
+    told
+}
+
+/// Names up to this length stand in a column.
+const WIDEST: usize = 48;
+/// Integers that are shown.
+const SHOWN: usize = 16;
+
+fn integers(value: &Integers) -> String {
+    match (value.len(), value.first(), value.text()) {
+        (0, ..) => "nothing".into(),
+        (1, Some(n), _) => n.to_string(),
+        (_, _, Some(text)) => plain(&text.to_string()).into_owned(),
+        (n, ..) => {
+            let one = |one: u64| if value.width == 1 { format!("{one:02x}") } else { one.to_string() };
+            let shown: Vec<String> = value.iter().take(SHOWN).map(one).collect();
+            let more = if n > SHOWN { format!(" ... {n} in all") } else { String::new() };
+            format!("{}{more}", shown.join(" "))
+        }
+    }
+}
