@@ -8,7 +8,6 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::image::{Image, Random, Saved};
@@ -131,8 +130,7 @@ fn overwritten(name: &str, seeds: std::ops::Range<u64>) {
         // this one keeps the files open, and knows how to read them
         let before = open(saved.devices()).unwrap();
         for (n, at, byte) in hits(&whole, *seed, 8 << (seed % 6)) {
-            let file = std::fs::File::options().write(true).open(&saved.paths[n]).unwrap();
-            file.write_all_at(&[byte], at).unwrap();
+            saved.overwrite(n, at, byte);
         }
         let run = run(&saved).map_err(what)?;
         let is_intact = |pointers: &[Pointer]| pointers.iter().all(|p| before.store.stored(p).is_ok());
@@ -170,7 +168,7 @@ fn overwritten(name: &str, seeds: std::ops::Range<u64>) {
         Ok(())
     });
     assert!(checked.into_inner() > 10 * seeds.clone().count() as u64, "{name}: too little was to be listed");
-    assert!(missed.into_inner() * 2 < seeds.count() as u64, "{name}: too few copies could be judged");
+    assert!(missed.into_inner() * 4 < seeds.count() as u64 * 3, "{name}: too few copies could be judged");
 }
 
 #[test]

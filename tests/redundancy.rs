@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::image::{Image, Random, Saved};
 use common::pools::{open, verify};
+use common::program::zexplore;
 use common::tour::{Tour, tour};
 use common::{Fixture, each, fixtures};
 use zfsp::object::Bookmark;
@@ -282,7 +283,7 @@ fn one_device_too_many_is_lost() {
         let saved = Saved::new(&pool.images);
         let opened = open(saved.devices()).unwrap();
         let (whole, txg) = (tour(&opened), opened.uberblock.txg);
-        for lost in some(pool.sets().1, 10) {
+        for (round, lost) in some(pool.sets().1, 10).into_iter().enumerate() {
             let what = pool.named(&lost);
             let saved = pool.without(&lost);
             let Ok(opened) = open(saved.devices()) else { continue };
@@ -298,6 +299,13 @@ fn one_device_too_many_is_lost() {
                 return Err(format!("{what}: {} errors, not as many findings", report.errors));
             }
             errors.fetch_add(report.errors, Ordering::Relaxed);
+            if report.errors > 0 && round < 2 {
+                let run =
+                    zexplore(&["verify", "--quiet"], &saved.paths).map_err(|why| format!("{what}: {why}"))?;
+                if run.code != 3 || !run.out.contains("lost") {
+                    return Err(format!("{what}: exit code {}: {}", run.code, run.out));
+                }
+            }
         }
         Ok(())
     });

@@ -9,7 +9,7 @@ use zfsp_grammar::dsl::bpobj::{Entry, Livelist};
 use zfsp_grammar::dsl::bptree::{BptreeEntry, ENTRY_SIZE};
 use zfsp_grammar::input::{Input, Parse, filling};
 
-use super::{Root, Visitor, Walk};
+use super::{Root, Seen, Visitor, Walk};
 use crate::block::Why;
 use crate::object::{DNODE, Loss, Object};
 use crate::pool::Pool;
@@ -70,9 +70,17 @@ impl Lists<'_> {
 
     fn entries(&self, object: &Object, count: u64) {
         let mut left = count;
+        // each block of the list is written once: the same one again and again would be a list without end
+        let blocks = Seen::default();
         for found in object.blocks(0) {
             if left == 0 || self.visitor.is_over() {
                 return;
+            }
+            if let Ok((blkid, pointer)) = &found
+                && !blocks.insert(pointer)
+            {
+                let again = Why::Corrupt("is the same block as an earlier one".into());
+                return self.visitor.loss(Loss::new(object.at.block(0, *blkid), again));
             }
             let read = found.and_then(|(blkid, pointer)| {
                 object.store().read(&pointer).map_err(|lost| Loss { at: object.at.block(0, blkid), lost })
@@ -99,6 +107,9 @@ impl Lists<'_> {
     fn deleted_clones(&mut self, object: u64) {
         for livelist in self.keys(object) {
             for (_, list) in self.pairs(livelist) {
+                if !self.seen.insert(list) {
+                    continue;
+                }
                 let Some(object) = self.keep(self.pool.mos.object(list)) else { continue };
                 let Some(Bonus::Bpobj(header)) = object.dnode().map(|dnode| dnode.bonus) else { continue };
                 let length = header.num_blkptrs.saturating_mul(128);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ impl Image {
         }
     }
     /// Writes it into that folder.
+    #[allow(clippy::disallowed_methods)] // a copy of its own
     pub(crate) fn save(&self, folder: &Path) -> PathBuf {
         let path = folder.join(format!("{}.img", self.name));
         let mut file = File::create(&path).unwrap();
@@ -91,6 +93,12 @@ impl Saved {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let paths = images.into_iter().map(|image| image.save(folder.path())).collect();
         Self { _folder: folder, paths }
+    }
+    /// Overwrites a byte of device `n`, also for those who have it open.
+    #[allow(clippy::disallowed_methods)] // a copy of its own
+    pub(crate) fn overwrite(&self, n: usize, at: u64, byte: u8) {
+        let file = File::options().write(true).open(&self.paths[n]).unwrap();
+        file.write_all_at(&[byte], at).unwrap();
     }
     pub(crate) fn devices(&self) -> Vec<Device> {
         self.paths.iter().map(|path| Device::open(path).unwrap()).collect()

@@ -4,6 +4,7 @@
 #![allow(clippy::as_conversions)] // of small numbers
 #![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 
+pub(crate) mod forge;
 pub(crate) mod image;
 pub(crate) mod pools;
 pub(crate) mod program;

@@ -19,7 +19,7 @@ impl Fixture {
     }
     /// Blocks that are lost for ever, as NOTES says.
     pub(crate) fn damaged_blocks(&self) -> u64 {
-        let notes = std::fs::read_to_string(self.folder.join("NOTES")).unwrap();
+        let notes = self.text("NOTES").unwrap();
         u64::from(notes.contains("One damaged data block"))
     }
 }

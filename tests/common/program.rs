@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// No run may last longer, whatever the damage.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
+/// KiB of address space that a run has, stacks and what the allocator keeps included.
+const MEMORY: u64 = 1 << 20;
+
 /// How a run went.
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -20,7 +23,9 @@ pub(crate) struct Run {
 /// # Errors
 /// If it takes too long, is killed, panics, or ends with a code that means none of: well, nothing found, damaged.
 pub(crate) fn zexplore(args: &[&str], devices: &[PathBuf]) -> Result<Run, String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zexplore"));
+    // memory that is asked for beyond the limit is refused, and the program ends with a signal
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_zexplore")]);
     command.args(args);
     for device in devices {
         command.arg("-p").arg(device);
