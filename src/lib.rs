@@ -31,7 +31,6 @@
 //! ```
 
 pub mod block;
-pub mod block_tree;
 mod cache;
 pub mod checksum;
 pub mod compress;

@@ -1,8 +1,7 @@
 //! The tree of block pointers of an object, as `zdb -ddddd` has it.
 
 use serde_json::{Value, json};
-use zfsp::block_tree::TreeBlock;
-use zfsp::object::Object;
+use zfsp::object::{Object, TreeBlock};
 use zfsp_grammar::blkptr::Pointer;
 
 use crate::style::DIM;

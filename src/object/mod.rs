@@ -17,19 +17,24 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
-use std::collections::HashSet;
-use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom};
+mod bookmark;
+mod reader;
+mod tree;
+
 use std::sync::Arc;
 
 use zfsp_grammar::algorithms::{Checksum, Compression};
-use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, LARGEST_BLOCK, Pointer};
+use zfsp_grammar::blkptr::{Blkptr, LARGEST_BLOCK, Pointer};
 use zfsp_grammar::dnode::{Dnode, DnodeFlags, SLOT_SIZE, Slot};
 use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::object_type::ObjectType;
 
-use crate::block::{Block, Lost, Store, Why};
-use crate::error::Error;
+use crate::block::{Block, Store, Why};
+
+pub use bookmark::{Bookmark, DNODE, Loss, ObjectAt, SPILL};
+pub use reader::Reader;
+use tree::entry;
+pub use tree::{Tree, TreeBlock};
 
 /// An object: a dnode and what is needed to read below it.
 #[derive(Clone, Debug)]
@@ -63,88 +68,6 @@ pub struct Object {
     pub flags: DnodeFlags,
     dnode: Arc<[u8]>,
     order: Order,
-}
-
-/// An object of an object set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectAt {
-    /// MOS object of the dataset; 0: the MOS itself.
-    pub objset: u64,
-    /// Its number; 0: the meta dnode, below 0: accounting.
-    pub object: i64,
-}
-
-/// Names a block, as zdb and the error log do: `<objset, object, level, blkid>`.
-///
-/// Chapter 06, 6.4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Bookmark {
-    /// Whose block it is.
-    pub at: ObjectAt,
-    /// 0 for data, n for indirect blocks, -1 for the object set itself, -2 for log blocks.
-    pub level: i64,
-    /// Number of the block on its level; [`SPILL`] for the spill block, [`DNODE`] for the dnode.
-    pub blkid: u64,
-}
-
-/// Number of the spill block in bookmarks.
-pub const SPILL: u64 = u64::MAX - 1;
-/// Stands for the dnode itself, with its bonus, in bookmarks.
-pub const DNODE: u64 = u64::MAX;
-
-/// A block of an object that could not be had.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at}: {lost}")]
-pub struct Loss {
-    /// Which block.
-    pub at: Bookmark,
-    /// Why.
-    pub lost: Lost,
-}
-
-impl Loss {
-    pub(crate) fn new(at: Bookmark, why: impl Into<Lost>) -> Self {
-        Self { at, lost: why.into() }
-    }
-}
-
-impl From<Loss> for Error {
-    fn from(loss: Loss) -> Self {
-        let at = loss.at;
-        Error::from(loss.lost).within(&at)
-    }
-}
-
-impl ObjectAt {
-    /// A block of it.
-    #[must_use]
-    pub fn block(self, level: i64, blkid: u64) -> Bookmark {
-        Bookmark { at: self, level, blkid }
-    }
-}
-
-impl fmt::Display for ObjectAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.objset {
-            0 => write!(f, "MOS object {}", self.object),
-            objset => write!(f, "dataset {objset} object {}", self.object),
-        }
-    }
-}
-
-impl fmt::Display for Bookmark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, level, blkid } = self;
-        match (level, *blkid) {
-            (-1, _) if at.objset == 0 => f.write_str("MOS"),
-            (-1, _) => write!(f, "dataset {}", at.objset),
-            (-2, seq) => write!(f, "dataset {} log block {seq}", at.objset),
-            (_, SPILL) => write!(f, "{at} spill block"),
-            (_, DNODE) => write!(f, "{at}"),
-            (0, blkid) => write!(f, "{at} block {blkid}"),
-            (level, blkid) => write!(f, "{at} level {level} block {blkid}"),
-        }
-    }
 }
 
 impl Object {
@@ -305,13 +228,6 @@ impl Object {
         self.span.saturating_mul(level.into())
     }
 
-    /// The data blocks from `first` on, in order, without the holes. A damaged indirect block is one error for all
-    /// that is below it.
-    #[must_use]
-    pub fn blocks(&self, first: u64) -> Blocks<'_> {
-        Blocks { object: self, first, next: 0, path: Vec::new(), seen: HashSet::new() }
-    }
-
     /// The bytes up to `most`, without the holes at the end, and what is lost of them: its place is zeros.
     #[must_use]
     pub fn content(&self, most: u64) -> Content {
@@ -343,12 +259,6 @@ impl Object {
         content
     }
 
-    /// Its bytes as a file: reads zeros in holes, an error where a block is lost.
-    #[must_use]
-    pub fn reader(&self) -> Reader<'_> {
-        Reader { object: self, size: self.size(), at: 0, block: None }
-    }
-
     /// The spill block, if it has one.
     ///
     /// # Errors
@@ -367,13 +277,6 @@ pub(crate) const EXTRA_SLOTS_AT: usize = 12;
 const BLKPTR_SHIFT: u32 = 7;
 /// Writers never exceed 12; the field of pointers ends at 31.
 const MOST_LEVELS: u8 = 31;
-
-/// Pointer `index` of an indirect block.
-fn entry(block: &Block, index: u64) -> Option<Pointer> {
-    let at = usize::try_from(index).ok()?.checked_mul(BLKPTR_SIZE)?;
-    let bytes = block.bytes.get(at..)?;
-    Pointer::parse(Input::new(bytes, block.order)).ok().map(|(_, pointer)| pointer)
-}
 
 /// What an object holds.
 #[derive(Clone, Debug)]
@@ -396,151 +299,5 @@ impl Content {
             true => Ok((self.bytes, self.order)),
             false => Err(self.losses.swap_remove(0)),
         }
-    }
-}
-
-/// The data blocks of an object: see [`Object::blocks`].
-#[derive(Debug)]
-pub struct Blocks<'o> {
-    object: &'o Object,
-    first: u64,
-    /// Next pointer in the dnode.
-    next: usize,
-    /// The indirect blocks on the way to where it is.
-    path: Vec<Step>,
-    /// Indirect blocks that were met. Each stands in one place; those that name each other would give blocks for ever.
-    seen: HashSet<[u64; 2]>,
-}
-
-/// An indirect block on the way.
-#[derive(Debug)]
-struct Step {
-    block: Arc<Block>,
-    /// Of the blocks that it points to.
-    level: u8,
-    next: u64,
-    /// Data block that its first pointer leads to.
-    first: u64,
-}
-
-impl Blocks<'_> {
-    /// The next pointer, its level, and the first data block that it leads to.
-    fn pointer(&mut self) -> Option<(Pointer, u8, u64)> {
-        while let Some(step) = self.path.last_mut() {
-            if let Some(pointer) = entry(&step.block, step.next) {
-                let blkid = first_below(step.next, self.object.below(step.level))?.checked_add(step.first)?;
-                step.next = step.next.saturating_add(1);
-                return Some((pointer, step.level, blkid));
-            }
-            self.path.pop();
-        }
-        let (pointer, level) = (*self.object.pointers.get(self.next)?, self.object.levels.saturating_sub(1));
-        let blkid = first_below(u64::try_from(self.next).ok()?, self.object.below(level))?;
-        self.next = self.next.saturating_add(1);
-        Some((pointer, level, blkid))
-    }
-
-    fn step(&mut self, pointer: &Pointer, level: u8, blkid: u64) -> Result<(), Loss> {
-        let number = self.object.above(blkid, level);
-        let at = self.object.at.block(level.into(), number);
-        self.object.check(pointer, level, number)?;
-        let Some(below) = level.checked_sub(1) else { return Ok(()) };
-        let dva = pointer.stored().map(|b| b.dva).map(|[dva, ..]| [u64::from(dva.vdev()), dva.offset()]);
-        if dva.is_some_and(|dva| !self.seen.insert(dva)) {
-            return Err(Loss::new(
-                at,
-                Why::Corrupt("its pointer leads to a block of pointers that stands elsewhere".into()),
-            ));
-        }
-        let block = self.object.store.metadata(pointer).map_err(|lost| Loss { at, lost })?;
-        self.path.push(Step { block, level: below, next: 0, first: blkid });
-        Ok(())
-    }
-}
-
-/// The first data block below pointer `index` of a level; `None` if none has so high a number.
-fn first_below(index: u64, shift: u32) -> Option<u64> {
-    match index {
-        0 => Some(0),
-        _ => index.checked_shl(shift).filter(|blkid| blkid.unbounded_shr(shift) == index),
-    }
-}
-
-impl Iterator for Blocks<'_> {
-    type Item = Result<(u64, Pointer), Loss>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (pointer, level, blkid) = self.pointer()?;
-            if blkid > self.object.maxblkid {
-                // numbers only rise
-                self.path.clear();
-                self.next = usize::MAX;
-                return None;
-            }
-            let last = blkid | !u64::MAX.unbounded_shl(self.object.below(level));
-            if pointer.is_hole() || last < self.first {
-                continue;
-            }
-            match self.step(&pointer, level, blkid) {
-                Ok(()) if level == 0 => return Some(Ok((blkid, pointer))),
-                Ok(()) => {}
-                Err(loss) => return Some(Err(loss)),
-            }
-        }
-    }
-}
-
-/// An object as a file: see [`Object::reader`].
-#[derive(Debug)]
-pub struct Reader<'o> {
-    object: &'o Object,
-    size: u64,
-    at: u64,
-    block: Option<(u64, Block)>,
-}
-
-impl Reader<'_> {
-    /// Ends the file at `size` bytes: the length of the content is not in the dnode.
-    #[must_use]
-    pub fn ending_at(mut self, size: u64) -> Self {
-        self.size = size;
-        self
-    }
-}
-
-impl Read for Reader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.size.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let blkid = self.at.checked_div(self.object.block_size).unwrap_or_default();
-        if left == 0 || buf.is_empty() {
-            return Ok(0);
-        }
-        if self.block.as_ref().is_none_or(|(found, _)| *found != blkid) {
-            let block = self.object.block(blkid).map_err(|loss| io::Error::other(Error::from(loss)))?;
-            self.block = Some((blkid, block));
-        }
-        let bytes = self.block.as_ref().map(|(_, block)| block.bytes.as_slice()).unwrap_or_default();
-        let skip = usize::try_from(self.at.checked_rem(self.object.block_size).unwrap_or_default())
-            .unwrap_or_default();
-        let found = bytes.get(skip..).unwrap_or_default();
-        let count = found.len().min(left).min(buf.len());
-        if let (Some(to), Some(from)) = (buf.get_mut(..count), found.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or_default());
-        Ok(count)
-    }
-}
-
-impl Seek for Reader<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.size.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
-        Ok(self.at)
     }
 }
