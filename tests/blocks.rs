@@ -76,6 +76,23 @@ fn each_raw_block_is_what_zdb_reads() {
     });
 }
 
+#[test]
+fn the_program_gives_the_same_bytes() {
+    for name in ["simple", "raidz2-6-ashift12", "draid1", "mirror2", "removed"] {
+        let fixture = fixture(name);
+        for (file, vdev, offset, size) in raws(&fixture) {
+            let out = std::process::Command::new(env!("CARGO_BIN_EXE_zexplore"))
+                .args(["dva", &format!("{vdev}:{offset:x}:{size:x}:r"), "-p"])
+                .arg(&fixture.folder)
+                .output()
+                .unwrap();
+            let wanted = Device::open(&fixture.folder.join("zdb/raw").join(&file)).unwrap().read(0, size);
+            assert!(out.stdout == wanted.unwrap(), "{name}/{file}: {}", String::from_utf8_lossy(&out.stderr));
+            assert_eq!(out.status.code(), Some(0), "{name}/{file}");
+        }
+    }
+}
+
 /// When blocks were written, as the rows of zdb say it.
 fn births(text: &str) -> BTreeMap<(u32, u64), u64> {
     let rows = text.lines().filter(|line| line.contains(" F=") && line.contains(" B="));
@@ -275,6 +292,9 @@ transcripts! {
     decode_dnode_of_object: "zfsp-decode dnode -p fixtures/simple --object 'lab/n1:#2'";
     decode_block_of_object: "zfsp-decode auto -p fixtures/simple --object 'mos:#34:0' --json";
     decode_and_follow: "zfsp-decode dnode -p fixtures/simple --object 'mos:#32' --follow";
+    decode_pointer_as_zdb_prints_it: "zfsp-decode blkptr 'DVA[0]=<1:ff200:200> [L0 DMU objset] fletcher4 lz4 unencrypted LE contiguous unique single size=1000L/200P birth=49L/49P fill=90 cksum=1:2:3:4' --values";
+    decode_no_pointer: "zfsp-decode blkptr 'DVA[0]=<1:ff200>'";
+    decode_sixteen_bytes: "zfsp-decode dva --hex '08 00 00 00 01 00 00 00 10 80 01 00 00 00 00 00'";
     decode_no_block: "zfsp-decode auto -p fixtures/simple";
 }
 
@@ -289,6 +309,7 @@ fn everything_of_sound_pools() {
 }
 
 /// A copy of a fixture with bytes of its devices overwritten: `(image, offset, length)`.
+#[allow(clippy::disallowed_methods)] // a copy is damaged
 fn damaged(name: &str, places: &[(&str, u64, usize)]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for image in fixture(name).images() {

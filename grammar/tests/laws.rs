@@ -42,7 +42,7 @@ fn pointers() -> impl Strategy<Value = Vec<u64>> {
         dva.prop_map(|(asize, vdev, offset, gang)| [asize | vdev << 32, offset | u64::from(gang) << 63]);
     // any properties, but for the bit of embedded blocks
     let rest = proptest::collection::vec(any::<u64>(), 10).prop_map(|mut words| {
-        words[0] &= !(1 << 39);
+        words.iter_mut().take(1).for_each(|prop| *prop &= !(1 << 39));
         words
     });
     let middle = prop_oneof![proptest::array::uniform4(any::<u64>()), Just([0; 4])];

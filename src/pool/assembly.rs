@@ -142,7 +142,7 @@ impl Parts for Inventory {
     }
     fn missed(&self, config: &VdevConfig) -> Missed {
         let missed = self.missed.get(&config.guid).cloned().unwrap_or_default();
-        Missed { is_resilvering: config.is_resilvering, ..missed }
+        Missed { is_resilvering: config.is_resilvering, is_away: config.is_away(), ..missed }
     }
     fn reflow(&self) -> Reflow {
         Reflow { offset: self.reflow.offset().bytes(), state: self.reflow.state() }

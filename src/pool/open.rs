@@ -381,7 +381,7 @@ fn mapping(mos: &ObjectSet, object: u64) -> Result<Vec<MappingEntry>> {
 fn missed(mos: &ObjectSet, config: &VdevConfig) -> HashMap<u64, Missed> {
     let logs = config.all().filter_map(|vdev| Some((vdev.guid, vdev.dtl?)));
     let txgs = logs.filter_map(|(guid, object)| Some((guid, dirty_txgs(mos, object).ok()?)));
-    txgs.map(|(guid, txgs)| (guid, Missed { txgs, is_resilvering: false })).collect()
+    txgs.map(|(guid, txgs)| (guid, Missed { txgs, ..Missed::default() })).collect()
 }
 
 /// What a space map over transaction groups adds up to.

@@ -163,6 +163,12 @@ impl VdevConfig {
         self.all().filter(|vdev| matches!(vdev.kind, VdevKind::Disk | VdevKind::File))
     }
 
+    /// Whether the device is no longer written to.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.states.iter().any(|state| matches!(*state, "offline" | "faulted" | "removed"))
+    }
+
     /// Sum of all guids, modulo 2^64: the uberblock has it too.
     #[must_use]
     pub fn guid_sum(&self) -> u64 {

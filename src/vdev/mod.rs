@@ -36,8 +36,14 @@ pub struct Extent {
     /// Bytes of the block as it is stored, without parity: at most 16 MiB.
     pub size: usize,
     /// Transaction group in which it was written (its physical birth): tells the width of an expanded RAID-Z, and
-    /// which devices missed it.
+    /// which devices missed it; [`Extent::ANY_BIRTH`] if that is not known.
     pub birth: u64,
+}
+
+impl Extent {
+    /// Nothing is known of when it was written: devices that missed anything are asked last, RAID-Z has its newest
+    /// width.
+    pub const ANY_BIRTH: u64 = u64::MAX;
 }
 
 /// What of a block needs no second look.

@@ -11,7 +11,7 @@ use zfsp_grammar::label::DATA_AT;
 use super::config::{VdevConfig, VdevKind};
 use super::side::{Leaf, Side};
 use super::tree::Parts;
-use super::{Area, Children, Draid};
+use super::{Area, Children, Draid, Extent};
 
 /// Where the scratch area of a RAID-Z expansion starts on a device: the boot region.
 const SCRATCH_AT: u64 = 512 << 10;
@@ -36,11 +36,14 @@ pub struct Missed {
     pub txgs: Vec<Range<u64>>,
     /// All that is older may be missing: a resilver was not finished.
     pub is_resilvering: bool,
+    /// The device is no longer written to: what is newer is missing.
+    pub is_away: bool,
 }
 
 impl Missed {
     fn contains(&self, txg: u64) -> bool {
-        self.is_resilvering || self.txgs.iter().any(|range| range.contains(&txg))
+        let is_any = txg == Extent::ANY_BIRTH && (self.is_away || !self.txgs.is_empty());
+        is_any || self.is_resilvering || self.txgs.iter().any(|range| range.contains(&txg))
     }
 }
 

@@ -5,6 +5,7 @@ use zfsp::decode::content;
 use zfsp::error::Error;
 use zfsp::object::{Loss, Object};
 use zfsp::pool::Pool;
+use zfsp::vdev::Extent;
 use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::bonus::Bonus;
@@ -120,7 +121,7 @@ pub(crate) fn first_copy(pointer: &Pointer) -> String {
 
 /// The block at a place, as its flags want it: decompressed, a gang block joined.
 pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
-    let Raw { bytes, doubts } = place.read(pool, u64::MAX, Part::Whole)?;
+    let Raw { bytes, doubts } = place.read(pool, Extent::ANY_BIRTH, Part::Whole)?;
     let mut found =
         Found { name: place.to_string(), bytes, at: 0, order: None, structure: None, doubts, note: None };
     let Flags { pointer_at, decompress, gang, indirect, raw: _ } = place.flags;

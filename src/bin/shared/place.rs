@@ -170,7 +170,23 @@ impl Place {
         Ok(raw)
     }
 
+    /// Where the birth is not known, the width of an expanded RAID-Z is that with which parity fits best.
     fn read_whole(&self, pool: &Pool, extent: &Extent) -> Result<Raw, Failure> {
+        let mut best = self.read_born(pool, extent)?;
+        let top = pool.store.vdevs.top(self.vdev).filter(|_| extent.birth == Extent::ANY_BIRTH);
+        for txg in top.map(|top| top.config.expand_txgs.as_slice()).unwrap_or_default().iter().rev() {
+            if best.doubts.is_empty() {
+                break;
+            }
+            let older = self.read_born(pool, &Extent { birth: txg.saturating_sub(1), ..*extent });
+            if let Some(older) = older.ok().filter(|older| older.doubts.len() < best.doubts.len()) {
+                best = older;
+            }
+        }
+        Ok(best)
+    }
+
+    fn read_born(&self, pool: &Pool, extent: &Extent) -> Result<Raw, Failure> {
         let vdevs = &pool.store.vdevs;
         let mut faults = Vec::new();
         let bytes = vdevs.read(self.vdev, extent, &|_| true, &mut faults);

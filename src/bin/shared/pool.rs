@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
+use zfsp::dataset::Datasets;
 use zfsp::device;
 use zfsp::objset::ObjectSet;
 use zfsp::pool::{Gathering, Options, Pool};
-
-use zfsp::dataset::Datasets;
 
 use crate::shared::exit::{Exit, Failure};
 

@@ -78,7 +78,7 @@ Examples:
   zexplore uberblocks -p images/        the states that can be looked at
   zexplore verify -p images/            is every block readable?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
-  zexplore objset -d lab/home -p images/       the objects of a file system
-  zexplore objset 34 -d lab/home -p images/    one of them: dnode and content
-  zexplore dva 0:fee00:400 -p images/          the block at that place
+  zexplore objset -d lab -p images/     the objects of a file system
+  zexplore objset 34 -d lab -p images/  one of them: dnode and content
+  zexplore dva 0:fee00:400 -p images/   the block at that place
   zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

@@ -6,6 +6,7 @@ use serde_json::json;
 use zfsp::compress::decompress;
 use zfsp::decode::{self, auto};
 use zfsp::pool::Pool;
+use zfsp::vdev::Extent;
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::catalogue::Structure;
 use zfsp_grammar::gang::GangHeader;
@@ -26,7 +27,7 @@ use crate::style::DIM;
 /// each other it is said, who is right is not.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Which block: VDEV:OFFSET:PSIZE[:FLAGS], in hex
+    /// Which block: its place in hex, and letters that say how to take it
     #[arg(value_name = "VDEV:OFFSET:PSIZE[:FLAGS]", long_help = PLACE_HELP)]
     place: Place,
     /// Decompress: lz4, lzjb, zle, gzip or zstd, and the logical size in bytes
@@ -63,7 +64,7 @@ pub(crate) struct Options {
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
     let Options { place, look, .. } = options;
-    let birth = options.birth.unwrap_or(u64::MAX);
+    let birth = options.birth.unwrap_or(Extent::ANY_BIRTH);
     if options.is_where {
         return whereabouts(session, &pool, place, birth);
     }

@@ -34,7 +34,8 @@ impl<'a> Session<'a> {
 
     /// The devices that the paths lead to, sorted by pools.
     pub(crate) fn gather(&mut self) -> Result<Gathering, Failure> {
-        shared::pool::gather(&self.global.paths, &mut |what| self.warn(what))
+        let global = self.global;
+        shared::pool::gather(&global.paths, &mut |what| self.warn(what))
     }
 
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.

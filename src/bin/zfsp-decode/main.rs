@@ -10,7 +10,7 @@ use zfsp::decode::{self, auto, extent};
 use zfsp::view::spec;
 use zfsp_grammar::catalogue::{self, FAMILIES};
 use zfsp_grammar::input::Order;
-use zfsp_grammar::notation;
+use zfsp_grammar::notation::Notation;
 
 mod args;
 mod follow;
@@ -107,9 +107,11 @@ fn list() -> String {
     out
 }
 
-/// The sixteen words of a block pointer, if that is what `text` is.
-fn blkptr_words(text: &str) -> Option<Vec<u8>> {
-    Some(notation::words(text)?.iter().flat_map(|word| word.to_le_bytes()).collect())
+/// The words of a block pointer, if `text` is one: as zdb prints it, or sixteen hex numbers between colons.
+fn blkptr_bytes(text: &str) -> Option<Vec<u8>> {
+    // sixteen numbers between blanks may be sixteen bytes
+    let words = text.parse::<Notation>().ok().filter(|_| text.contains(':'))?.words;
+    Some(words.iter().flat_map(|word| word.to_le_bytes()).collect())
 }
 
 /// Shown in messages for standard input.

@@ -11,13 +11,14 @@ use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::eck::ECK_MAGIC;
 use zfsp_grammar::input::Order;
 use zfsp_grammar::label::{BOOTENV_AT, LABEL_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
+use zfsp_grammar::notation;
 use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
 
 use crate::args::{Args, Origin};
 use crate::shared::block::{self, Found};
 use crate::shared::output::WARNING;
 use crate::shared::pool;
-use crate::{ERROR, Exit, Failure, blkptr_words, name_of};
+use crate::{ERROR, Exit, Failure, blkptr_bytes, name_of};
 
 /// The bytes to decode.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Source {
             _ if !args.origin.paths.is_empty() => Self::of_pool(args, structure)?,
             (Some(text), _) => Self::of_text(args, text)?,
             (None, Some(word))
-                if structure == "blkptr" && blkptr_words(&word.to_string_lossy()).is_some() =>
+                if structure == "blkptr" && blkptr_bytes(&word.to_string_lossy()).is_some() =>
             {
                 Self::of_text(args, &word.to_string_lossy())?
             }
@@ -67,7 +68,8 @@ impl Source {
     }
 
     fn of_text(args: &Args, text: &str) -> Result<Self, Failure> {
-        let bytes = blkptr_words(text).or_else(|| dump::hex(text));
+        let is_pointer = notation::words(text).is_some() || args.structure.as_deref() == Some("blkptr");
+        let bytes = blkptr_bytes(text).filter(|_| is_pointer).or_else(|| dump::hex(text));
         let bytes = bytes.ok_or_else(|| Failure(Exit::Usage, format!("no hex digits: '{text}'")))?;
         let name = "the given bytes".to_owned();
         Self { name, bytes, ..Self::default() }.cut(args, None)
@@ -101,8 +103,10 @@ impl Source {
     fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {
         let failure = |e: zfsp::error::Error| Failure(Exit::Nothing, e.to_string());
         if structure == "blkptr" && path.to_string_lossy().contains(':') && !path.exists() {
-            let why =
-                format!("{}: no file, and not the sixteen hex words of a block pointer", path.display());
+            let why = format!(
+                "{}: no file, and no block pointer as zdb prints it or of sixteen hex words",
+                path.display()
+            );
             return Err(Failure(Exit::Usage, why));
         }
         let device = Device::open(path).map_err(failure)?;
