@@ -112,6 +112,7 @@ fn hits(whole: &Whole, seed: u64, count: usize) -> Vec<Hit> {
 fn run(saved: &Saved) -> Result<Run, String> {
     zexplore(&["summary"], &saved.paths)?;
     zexplore(&["config"], &saved.paths)?;
+    zexplore(&["objset", "--all"], &saved.paths)?;
     zexplore(&["verify", "--json"], &saved.paths)
 }
 
