@@ -119,7 +119,9 @@ fn sum4<const LANES: usize>(bytes: &[u8], value: impl Fn([u8; 4]) -> u64) -> Cks
 /// L lanes it is the (Lk - L + 1)-th of all, of the first the Lk-th. So the sums of each lane are first
 /// stretched, as if L - 1 zeros stood behind each of its words; then a zero is taken off from all lanes
 /// behind the next one.
-#[inline(always)]
+///
+/// Not inlined: what is picked lane by lane would not be kept in vectors before.
+#[inline(never)]
 fn join<const LANES: usize>([a, b, c, d]: [[Sum; LANES]; 4]) -> [Sum; 4] {
     // L, C(L, 2), C(L, 3)
     let [mut l, mut pairs, mut triples] = [Sum::default(); 3];

@@ -110,12 +110,15 @@ impl Dnode {
     fn bytes(&self) -> [u8; 512] {
         let (bonus_type, bonus) = &self.bonus;
         let bonus_len = (bonus.len() as u16).to_le_bytes();
-        let mut bytes = vec![self.kind.0, 17, self.levels, 1, bonus_type.0, 0, 0, 0];
+        // as writers choose it, though one is used
+        let pointers = (1 + (512 - 64 - 128 - bonus.len()) / 128).min(3);
+        let mut bytes = vec![self.kind.0, 17, self.levels, pointers as u8, bonus_type.0, 0, 0, 0];
         bytes.extend(((self.block_size / 512) as u16).to_le_bytes());
         bytes.extend(bonus_len);
         bytes.extend([0; 4]);
         bytes.extend(words(&[self.blocks.saturating_sub(1), self.used / 512, 0, 0, 0, 0]));
         bytes.extend(self.pointer);
+        bytes.resize(64 + 128 * pointers, 0);
         bytes.extend(bonus);
         bytes.resize(512, 0);
         bytes.try_into().unwrap_or([0; 512])

@@ -88,7 +88,7 @@ fn watched(verification: &Verification<'_>, total: u64) -> Report {
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     let is_done = std::sync::atomic::AtomicBool::new(false);
     let report = std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let watcher = scope.spawn(|| {
             while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
                 if crate::interrupt::is_asked() {
                     verification.stop();
@@ -98,12 +98,13 @@ fn watched(verification: &Verification<'_>, total: u64) -> Report {
                     0 => {}
                     errors => bar.set_message(format!("{errors} lost")),
                 }
-                std::thread::sleep(TICK);
+                std::thread::park_timeout(TICK);
             }
         });
         crate::interrupt::watch();
         let report = verification.run();
         is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        watcher.thread().unpark();
         report
     });
     bar.finish_and_clear();
