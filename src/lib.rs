@@ -31,7 +31,6 @@
 //! ```
 
 pub mod block;
-mod cache;
 pub mod checksum;
 pub mod compress;
 pub mod dataset;

@@ -2,7 +2,6 @@
 #![allow(missing_docs)]
 #![allow(clippy::as_conversions)] // of small numbers
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
-#![allow(clippy::as_conversions)] // of small numbers
 
 mod common;
 

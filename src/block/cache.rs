@@ -6,7 +6,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache as QuickCache;
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 
-use crate::block::{Block, Lost};
+use super::{Block, Lost};
 
 /// Bytes that are kept.
 const ROOM: u64 = 64 << 20;

@@ -12,21 +12,26 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
-use std::fmt;
+mod cache;
+mod gang;
+mod lost;
+mod scrub;
+
 use std::sync::Arc;
 
 use zfsp_grammar::algorithms::Compression;
-use zfsp_grammar::blkptr::{Blkptr, Dva, EmbeddedType, LARGEST_BLOCK, Pointer};
-use zfsp_grammar::gang::{self, GangHeader};
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::blkptr::{Blkptr, EmbeddedType, LARGEST_BLOCK, Pointer};
+use zfsp_grammar::input::Order;
 use zfsp_grammar::object_type::ObjectType;
 
-use crate::cache::Cache;
 use crate::checksum::{self, Checker, Verdict};
 use crate::compress::decompress;
-use crate::error::Error;
 use crate::memory;
-use crate::vdev::{Extent, Fault, FaultKind, Judge, Proven, Vdevs};
+use crate::vdev::{Extent, Fault, Judge, Vdevs};
+
+pub use cache::Cache;
+use gang::DEEPEST_GANG;
+pub use lost::{Lost, Why};
 
 /// What the blocks of a pool are read with.
 #[derive(Debug, Default)]
@@ -62,38 +67,6 @@ pub struct Stored {
     /// Which of the copies gave them, from 0.
     pub copy: usize,
 }
-
-/// A block that could not be had.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Lost {
-    /// Why.
-    pub why: Why,
-    /// What was tried.
-    pub faults: Vec<Fault>,
-}
-
-/// Why a block could not be had.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Why {
-    /// No copy could be read, or none is what the checksum says.
-    #[error("no copy is right")]
-    NoCopy,
-    /// The pointer, or the block, contradicts the format.
-    #[error("{0}")]
-    Corrupt(String),
-    /// The format allows it, but it is not read yet.
-    #[error("{0}")]
-    Unsupported(String),
-    /// It is encrypted, and there is no key.
-    #[error("encrypted")]
-    Encrypted,
-    /// It was left out on purpose when the dataset was received.
-    #[error("redacted")]
-    Redacted,
-}
-
-/// Gang blocks of gang blocks: each level is smaller than the one above.
-const DEEPEST_GANG: usize = 16;
 
 impl Store {
     /// The block that `pointer` leads to; of a hole the zeros.
@@ -135,39 +108,6 @@ impl Store {
         }
         let bytes = unpack(pointer.compression(), stored, size(pointer.lsize())?)?;
         Ok(Block { bytes, order: pointer.order(), faults: Vec::new() })
-    }
-
-    /// What is wrong with any copy of a block that was read: every DVA, every side, every column.
-    #[must_use]
-    pub fn faults(&self, b: &Blkptr, stored: &Stored) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let is_plain = stored.faults.is_empty() && stored.copy == 0;
-        let proven = if is_plain { Proven::First } else { Proven::Nothing };
-        self.scrub(b, &stored.bytes, proven, DEEPEST_GANG, &mut faults);
-        faults
-    }
-
-    /// `proven` of the first copy.
-    fn scrub(&self, b: &Blkptr, stored: &[u8], proven: Proven, depth: usize, faults: &mut Vec<Fault>) {
-        let birth = b.written().0;
-        let mut headers = b.copies().filter(|dva| dva.is_gang());
-        let header = headers.find_map(|dva| self.gang_header(b, dva, &mut Vec::new()));
-        for (copy, dva) in b.copies().enumerate() {
-            let proven = if copy == 0 { proven } else { Proven::Nothing };
-            let bytes = if dva.is_gang() { header.as_deref().unwrap_or_default() } else { stored };
-            let extent = Extent { offset: dva.offset(), size: bytes.len(), birth };
-            self.vdevs.scrub(dva.vdev(), &extent, bytes, proven, faults);
-        }
-        let Some((depth, header)) = depth.checked_sub(1).zip(header) else { return };
-        let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
-        let Ok((_, header)) = GangHeader::parse(Input::new(&header, order)) else { return };
-        let mut left = stored;
-        for piece in header.pieces().filter_map(Pointer::stored) {
-            let len = usize::try_from(piece.prop.psize().bytes()).unwrap_or(usize::MAX);
-            let Some((bytes, rest)) = left.split_at_checked(len) else { return };
-            self.scrub(&piece, bytes, proven, depth, faults);
-            left = rest;
-        }
     }
 
     /// The same for blocks that are asked for again and again: kept for a while.
@@ -231,63 +171,6 @@ impl Store {
     pub fn is_right(&self, b: &Blkptr, bytes: &[u8]) -> bool {
         matches!(self.checker.verify(b, bytes), Ok(Verdict::Verified | Verdict::Unchecked))
     }
-
-    /// The gang header at `dva`, proven.
-    pub fn gang_header(&self, b: &Blkptr, dva: &Dva, faults: &mut Vec<Fault>) -> Option<Vec<u8>> {
-        let size = self.gang_header_size(b);
-        let extent = Extent { offset: dva.offset(), size, birth: b.written().0 };
-        let small =
-            |bytes: &[u8]| bytes.get(..gang::SMALLEST).is_some_and(|bytes| checksum::gang_header(b, bytes));
-        let judge: &Judge<'_> = &|bytes| checksum::gang_header(b, bytes) || small(bytes);
-        let mut header = self.vdevs.read(dva.vdev(), &extent, judge, faults)?;
-        if !checksum::gang_header(b, &header) {
-            // written before the feature was in use
-            header.truncate(gang::SMALLEST);
-        }
-        Some(header)
-    }
-
-    /// The smallest allocation of the vdevs that the block is on.
-    fn gang_header_size(&self, b: &Blkptr) -> usize {
-        if !self.has_large_gang_headers {
-            return gang::SMALLEST;
-        }
-        let smallest = |dva: &Dva| self.vdevs.top(dva.vdev()).map(|top| top.smallest_allocation());
-        b.copies().filter_map(smallest).min().unwrap_or(gang::SMALLEST).max(gang::SMALLEST)
-    }
-
-    /// Joins the pieces of a gang block; each is proven by its own pointer.
-    fn assemble(
-        &self,
-        b: &Blkptr,
-        header: &[u8],
-        psize: usize,
-        depth: usize,
-        faults: &mut Vec<Fault>,
-    ) -> Result<Vec<u8>, Why> {
-        let depth = depth.checked_sub(1).ok_or_else(|| Why::Corrupt("gang blocks nested too deep".into()))?;
-        let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
-        let (_, header) = GangHeader::parse(Input::new(header, order))
-            .map_err(|e| Why::Corrupt(format!("gang header: {e}")))?;
-        let mut bytes = Vec::new();
-        for piece in header.pieces() {
-            let Some(plain) = piece.stored() else {
-                return Err(Why::Corrupt("a piece of a gang block that is not stored".into()));
-            };
-            let left = psize.saturating_sub(bytes.len());
-            let len = size(plain.prop.psize().bytes())?;
-            if len > left || len >= psize {
-                return Err(Why::Corrupt(format!("the pieces of a gang block exceed its {psize:#x} bytes")));
-            }
-            bytes.extend(self.gather(&plain, depth, faults)?.0);
-        }
-        if bytes.len() == psize {
-            Ok(bytes)
-        } else {
-            let found = bytes.len();
-            Err(Why::Corrupt(format!("the pieces of a gang block are {found:#x} of {psize:#x} bytes")))
-        }
-    }
 }
 
 /// The stored bytes of a block to its own.
@@ -316,46 +199,4 @@ fn unchecked(error: checksum::Error) -> Why {
         checksum::Error::Corrupt(..) => Why::Corrupt(error.to_string()),
         checksum::Error::Unsupported(_) => Why::Unsupported(error.to_string()),
     }
-}
-
-impl From<Why> for Lost {
-    fn from(why: Why) -> Self {
-        Self { why, faults: Vec::new() }
-    }
-}
-
-/// The faults that a message names.
-const NAMED: usize = 4;
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.why.fmt(f)?;
-        for (n, fault) in self.faults.iter().take(NAMED).enumerate() {
-            write!(f, "{}{fault}", if n == 0 { " (" } else { "; " })?;
-        }
-        match self.faults.len() {
-            0 => Ok(()),
-            n if n > NAMED => write!(f, "; and {} more)", n.saturating_sub(NAMED)),
-            _ => f.write_str(")"),
-        }
-    }
-}
-
-impl From<Lost> for Error {
-    fn from(lost: Lost) -> Self {
-        match lost.why {
-            Why::Unsupported(_) | Why::Encrypted => Error::unsupported(lost.to_string()),
-            Why::NoCopy
-                if lost.faults.iter().all(|fault| is_absent(&fault.kind)) && !lost.faults.is_empty() =>
-            {
-                Error::from(std::io::Error::other(lost.to_string()))
-            }
-            _ => Error::corrupt(lost.to_string()),
-        }
-    }
-}
-
-/// The bytes could not be read, which says nothing about what they are.
-fn is_absent(kind: &FaultKind) -> bool {
-    matches!(kind, FaultKind::Missing | FaultKind::Unreadable(_))
 }

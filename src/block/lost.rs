@@ -1,0 +1,77 @@
+//! Blocks that could not be had, and why.
+
+use std::fmt;
+
+use crate::error::Error;
+use crate::vdev::{Fault, FaultKind};
+
+/// A block that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Lost {
+    /// Why.
+    pub why: Why,
+    /// What was tried.
+    pub faults: Vec<Fault>,
+}
+
+/// Why a block could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// No copy could be read, or none is what the checksum says.
+    #[error("no copy is right")]
+    NoCopy,
+    /// The pointer, or the block, contradicts the format.
+    #[error("{0}")]
+    Corrupt(String),
+    /// The format allows it, but it is not read yet.
+    #[error("{0}")]
+    Unsupported(String),
+    /// It is encrypted, and there is no key.
+    #[error("encrypted")]
+    Encrypted,
+    /// It was left out on purpose when the dataset was received.
+    #[error("redacted")]
+    Redacted,
+}
+
+impl From<Why> for Lost {
+    fn from(why: Why) -> Self {
+        Self { why, faults: Vec::new() }
+    }
+}
+
+/// The faults that a message names.
+const NAMED: usize = 4;
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)?;
+        for (n, fault) in self.faults.iter().take(NAMED).enumerate() {
+            write!(f, "{}{fault}", if n == 0 { " (" } else { "; " })?;
+        }
+        match self.faults.len() {
+            0 => Ok(()),
+            n if n > NAMED => write!(f, "; and {} more)", n.saturating_sub(NAMED)),
+            _ => f.write_str(")"),
+        }
+    }
+}
+
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        match lost.why {
+            Why::Unsupported(_) | Why::Encrypted => Error::unsupported(lost.to_string()),
+            Why::NoCopy
+                if lost.faults.iter().all(|fault| is_absent(&fault.kind)) && !lost.faults.is_empty() =>
+            {
+                Error::from(std::io::Error::other(lost.to_string()))
+            }
+            _ => Error::corrupt(lost.to_string()),
+        }
+    }
+}
+
+/// The bytes could not be read, which says nothing about what they are.
+fn is_absent(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::Missing | FaultKind::Unreadable(_))
+}
