@@ -14,7 +14,7 @@ static SHARED: Stock = Stock(Mutex::new(Vec::new()));
 /// Bytes that each thread keeps for itself: the usual blocks, and no more than 64 MiB on 256 threads.
 pub(crate) const MOST_OWN: usize = 256 << 10;
 /// Bytes that are kept for all.
-const MOST_SHARED: usize = 96 << 20;
+const MOST_SHARED: usize = 64 << 20;
 
 /// So many bytes of any content: they mean something when they were filled.
 pub(crate) fn buffer(len: usize) -> Vec<u8> {

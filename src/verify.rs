@@ -291,7 +291,7 @@ impl Visitor for Verification<'_> {
 }
 
 /// Bytes of large blocks that may be held at once: with what reconstruction needs beside them it stays below 512 MiB.
-const MOST_HELD: usize = 96 << 20;
+const MOST_HELD: usize = 64 << 20;
 
 /// Bounds the memory of many threads: large blocks wait for each other.
 #[derive(Debug, Default)]
