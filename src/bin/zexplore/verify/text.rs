@@ -1,0 +1,174 @@
+//! What a person reads: findings, devices, a table of types, sums.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use zfsp::pool::Pool;
+use zfsp::stats::{Count, Row};
+use zfsp::vdev::FaultKind;
+use zfsp::verify::{Finding, Outcome, Report};
+
+use super::names::Names;
+use super::{Options, counted};
+use crate::style::{BAD, DIM, GOOD, ODD, TITLE, size, styled};
+use crate::table::Align::{Left, Right};
+use crate::table::{Cell, Table};
+
+/// Findings of a kind that the text lists; JSON has all that are kept.
+const LISTED: usize = 50;
+
+pub(super) fn text(
+    pool: &Pool,
+    names: &Names<'_>,
+    findings: &[Finding],
+    report: &Report,
+    options: &Options,
+) -> String {
+    let mut out =
+        format!("{} txg {}\n", styled(TITLE, format_args!("pool {}", pool.name)), pool.uberblock.txg);
+    let (lost, rest): (Vec<_>, Vec<_>) = findings.iter().partition(|f| matches!(f.outcome, Outcome::Lost(_)));
+    let (degraded, repaired): (Vec<_>, Vec<_>) = rest.into_iter().partition(|f| is_degraded(f));
+    list(&mut out, names, "lost", &lost);
+    list(&mut out, names, "read in spite of faults", &repaired);
+    if !degraded.is_empty() {
+        let count = u64::try_from(degraded.len()).unwrap_or(u64::MAX);
+        let _ = writeln!(
+            out,
+            "\n{}: only for want of a device",
+            counted(count, "block was repaired", "blocks were repaired")
+        );
+    }
+    if !findings.is_empty() {
+        let _ = write!(out, "\n{}", devices(findings));
+    }
+    if !options.quiet {
+        let _ = write!(out, "\n{}", types(&report.rows, &report.total));
+    }
+    let _ = write!(out, "\n{}", sums(report));
+    out
+}
+
+/// A device that is not there is no news: it is said once, not for every block.
+fn is_degraded(finding: &Finding) -> bool {
+    finding.faults.iter().all(|fault| fault.kind == FaultKind::Missing)
+}
+
+fn list(out: &mut String, names: &Names<'_>, title: &str, findings: &[&Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    let style = if title == "lost" { BAD } else { ODD };
+    let _ = writeln!(out, "\n{}", styled(style, title));
+    for finding in findings.iter().take(LISTED) {
+        let checkpoint = if finding.is_of_checkpoint { "checkpoint: " } else { "" };
+        let _ = write!(out, "  {checkpoint}{}: ", names.place(&finding.at));
+        let _ = match &finding.outcome {
+            Outcome::Lost(why) => writeln!(out, "{why}"),
+            Outcome::Repaired(remedy) => writeln!(out, "had from {remedy}"),
+        };
+        if let Some(pointer) = &finding.pointer {
+            let _ = writeln!(out, "    {}", styled(DIM, pointer));
+        }
+        for fault in &finding.faults {
+            let _ = writeln!(out, "    {fault}");
+        }
+    }
+    if let Some(more) = findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        let _ = writeln!(out, "  and {more} more: --json lists them");
+    }
+}
+
+/// What each device has done wrong.
+fn devices(findings: &[Finding]) -> Table {
+    let mut sums: BTreeMap<(&str, &FaultKind), (u64, u64)> = BTreeMap::new();
+    for fault in findings.iter().flat_map(|finding| &finding.faults) {
+        let (count, bytes) = sums.entry((&fault.leaf, &fault.kind)).or_default();
+        *count = count.saturating_add(1);
+        *bytes = bytes.saturating_add(fault.len);
+    }
+    let mut table = Table::new(&[("device", Left), ("fault", Left), ("places", Right), ("bytes", Right)]);
+    for ((device, kind), (count, bytes)) in sums {
+        table.row([device.into(), kind.into(), count.into(), size(bytes).into()]);
+    }
+    table
+}
+
+fn types(rows: &[Row], total: &Count) -> Table {
+    let mut table = Table::new(&[
+        ("blocks", Right),
+        ("logical", Right),
+        ("physical", Right),
+        ("allocated", Right),
+        ("average", Right),
+        ("ratio", Right),
+        ("share", Right),
+        ("type", Left),
+    ]);
+    let mut add = |count: &Count, name: Cell| table.row(columns(count, total).into_iter().chain([name]));
+    for rows in rows.chunk_by(|a, b| a.r#type == b.r#type) {
+        let sum = rows.iter().fold(Count::default(), |sum, row| sum.plus(&row.count));
+        let kind = rows.first().map(|row| row.r#type.to_string()).unwrap_or_default();
+        add(&sum, Cell::new(kind));
+        if rows.iter().any(|row| row.level > 0) {
+            for row in rows.iter().rev() {
+                add(&row.count, Cell::styled(DIM, format_args!("  level {}", row.level)));
+            }
+        }
+    }
+    add(total, Cell::styled(TITLE, "all"));
+    table
+}
+
+fn columns(count: &Count, total: &Count) -> Vec<Cell> {
+    let average = count.asize.checked_div(count.blocks).unwrap_or_default();
+    let mut cells: Vec<Cell> = vec![count.blocks.into(), size(count.lsize).into()];
+    if count.asize == 0 {
+        // all of them are in their pointers
+        cells.extend(std::iter::repeat_n(Cell::styled(DIM, "-"), 5));
+    } else {
+        cells.extend([count.psize, count.asize, average].map(|bytes| size(bytes).into()));
+        cells.push(hundredths(count.lsize, count.psize).into());
+        cells.push(format!("{}%", hundredths(count.asize.saturating_mul(100), total.asize)).into());
+    }
+    cells
+}
+
+/// `3.05`: the quotient with two digits behind the point.
+fn hundredths(n: u64, of: u64) -> String {
+    let hundredths = u128::from(n).saturating_mul(100).checked_div(of.into()).unwrap_or_default();
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn sums(report: &Report) -> Table {
+    let Report { total, checkpoint, .. } = report;
+    let mut table = Table::new(&[("", Left), ("", Right), ("", Left)]);
+    let mut add = |name: &'static str, n: u64, note: String| table.row([name.into(), n.into(), note.into()]);
+    let embedded = match total.embedded {
+        0 => String::new(),
+        n => format!("{n} of them in their pointers"),
+    };
+    add("blocks", total.blocks, embedded);
+    add("logical", total.lsize, size(total.lsize));
+    add(
+        "physical",
+        total.psize,
+        format!("{}, ratio {}", size(total.psize), hundredths(total.lsize, total.psize)),
+    );
+    add(
+        "allocated",
+        total.asize,
+        format!("{}, ratio {}", size(total.asize), hundredths(total.lsize, total.asize)),
+    );
+    if total.ganged > 0 {
+        add("ganged", total.ganged, "copies in pieces".into());
+    }
+    if checkpoint.blocks > 0 {
+        let note = format!("only the checkpoint needs them, {}", size(checkpoint.asize));
+        add("of checkpoint", checkpoint.blocks, note);
+    }
+    let row =
+        |name: &'static str, n: u64, style| [name.into(), Cell::styled(if n > 0 { style } else { GOOD }, n)];
+    table.row(row("repaired", report.repaired, ODD));
+    table.row(row("errors", report.errors, BAD));
+    table
+}
