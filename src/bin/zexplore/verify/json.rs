@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use zfsp::pool::Pool;
-use zfsp::stats::{Count, Row};
+use zfsp::stats::{self, Count, Kind};
 use zfsp::vdev::Fault;
 use zfsp::verify::{Finding, Outcome, Report};
 
@@ -125,7 +125,7 @@ struct Counts {
 
 #[derive(Serialize)]
 struct TypeLine {
-    r#type: String,
+    r#type: &'static str,
     level: u8,
     #[serde(flatten)]
     count: Counts,
@@ -140,10 +140,13 @@ impl From<&Count> for Counts {
 
 impl Summary {
     fn of(pool: &Pool, report: &Report) -> Self {
-        let line = |row: &Row| TypeLine {
-            r#type: row.r#type.to_string(),
-            level: row.level,
-            count: (&row.count).into(),
+        let lines = |kind: Kind| {
+            let name = kind.name;
+            kind.levels.into_iter().map(move |(level, count)| TypeLine {
+                r#type: name,
+                level,
+                count: (&count).into(),
+            })
         };
         Self {
             kind: "summary",
@@ -156,7 +159,7 @@ impl Summary {
             errors: report.errors,
             repaired: report.repaired,
             interrupted: report.is_interrupted,
-            types: report.rows.iter().map(line).collect(),
+            types: stats::by_name(&report.rows).into_iter().flat_map(lines).collect(),
         }
     }
 }

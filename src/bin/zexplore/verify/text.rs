@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use zfsp::pool::Pool;
-use zfsp::stats::{Count, Row};
+use zfsp::stats::{self, Count, Row};
 use zfsp::vdev::FaultKind;
 use zfsp::verify::{Finding, Outcome, Report};
 
@@ -105,13 +105,11 @@ fn types(rows: &[Row], total: &Count) -> Table {
         ("type", Left),
     ]);
     let mut add = |count: &Count, name: Cell| table.row(columns(count, total).into_iter().chain([name]));
-    for rows in rows.chunk_by(|a, b| a.r#type == b.r#type) {
-        let sum = rows.iter().fold(Count::default(), |sum, row| sum.plus(&row.count));
-        let kind = rows.first().map(|row| row.r#type.to_string()).unwrap_or_default();
-        add(&sum, Cell::new(kind));
-        if rows.iter().any(|row| row.level > 0) {
-            for row in rows.iter().rev() {
-                add(&row.count, Cell::styled(DIM, format_args!("  level {}", row.level)));
+    for kind in stats::by_name(rows) {
+        add(&kind.total(), Cell::new(kind.name));
+        if kind.levels.iter().any(|(level, _)| *level > 0) {
+            for (level, count) in kind.levels.iter().rev() {
+                add(count, Cell::styled(DIM, format_args!("  level {level}")));
             }
         }
     }
