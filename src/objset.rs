@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::dnode::SLOT_SIZE;
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::objset::{Objset, ObjsetType};
 use zfsp_grammar::zil::header::ZilHeader;
@@ -50,8 +50,8 @@ impl ObjectSet {
         }
         let block = store.metadata(&pointer).map_err(|lost| Loss { at: place, lost })?;
         let (order, bytes) = (block.order, block.bytes.as_slice());
-        let (_, read) =
-            Objset::parse(Input::new(bytes, order)).map_err(|e| corrupt(format!("object set: {e}")))?;
+        let (_, read) = Objset::parse(Input::new(bytes, order))
+            .map_err(|e| corrupt(format!("object set: {}", fault(e))))?;
         let special = |number: i64, at: usize| {
             let bytes = bytes.get(at..)?.get(..SLOT_SIZE)?;
             let is_used = bytes.first().is_some_and(|kind| *kind != 0);

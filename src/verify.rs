@@ -21,7 +21,7 @@ use zfsp_grammar::blkptr::{Blkptr, Pointer};
 
 use crate::block::{Block, Lost, Stored, Why};
 use crate::memory;
-use crate::object::{Bookmark, Loss};
+use crate::object::{Bookmark, Loss, ObjectAt};
 use crate::per_thread::PerThread;
 use crate::pool::Pool;
 use crate::stats::{Count, Counters, Row};
@@ -150,10 +150,19 @@ impl<'v> Verification<'v> {
     #[must_use]
     pub fn run(&self) -> Report {
         Walk::new(self.pool, &self.seen, self).run();
-        if let Ok(Some(checkpoint)) = self.pool.checkpoint() {
-            // what both states have was seen, with all below
-            self.is_checkpoint.store(true, Ordering::SeqCst);
-            Walk::new(&checkpoint, &self.seen, self).run();
+        // what both states have was seen, with all below
+        match self.pool.checkpoint() {
+            Ok(None) => {}
+            Ok(Some(checkpoint)) => {
+                self.is_checkpoint.store(true, Ordering::SeqCst);
+                Walk::new(&checkpoint, &self.seen, self).run();
+            }
+            Err(error) => {
+                self.is_checkpoint.store(true, Ordering::SeqCst);
+                let at = ObjectAt::default().block(-1, 0);
+                let why = Why::Corrupt(format!("the checkpoint cannot be opened: {}", error.reason()));
+                self.find(&at, None, Outcome::Lost(why), Vec::new());
+            }
         }
         self.report()
     }

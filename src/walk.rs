@@ -60,15 +60,18 @@ impl<'w> Walk<'w> {
         self.object_set(&Root { objset: 0, pointer: self.pool.uberblock.rootbp, after: 0 });
         let mut datasets = std::mem::take(&mut *self.datasets.lock().unwrap_or_else(PoisonError::into_inner));
         datasets.sort_by_key(|(object, _)| *object);
-        datasets.par_iter().for_each(|(object, dataset)| self.dataset(*object, dataset));
+        let known: HashSet<u64> = datasets.iter().map(|(object, _)| *object).collect();
+        datasets.par_iter().for_each(|(object, dataset)| self.dataset(*object, dataset, &known));
         freed::visit(self.pool, self.visitor, &self);
     }
 
-    fn dataset(&self, object: u64, dataset: &DslDataset) {
+    fn dataset(&self, object: u64, dataset: &DslDataset, known: &HashSet<u64>) {
         if dataset.bp.is_hole() || self.visitor.is_over() {
             return;
         }
-        let after = dataset.prev_snap_txg.0;
+        // if the snapshot before it is lost, nobody else visits what both have
+        let has_snapshot = known.contains(&dataset.prev_snap_obj.0);
+        let after = if has_snapshot { dataset.prev_snap_txg.0 } else { 0 };
         self.object_set(&Root { objset: object, pointer: dataset.bp, after });
         // what a snapshot says of a log is stale
         if !dataset.is_snapshot()

@@ -15,7 +15,7 @@
 
 use std::collections::HashSet;
 
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::zap::fat::{FatHeader, TableInfo};
 use zfsp_grammar::zap::leaf::Leaf;
 use zfsp_grammar::zap::micro::MicroZap;
@@ -122,17 +122,18 @@ impl<'o> Zap<'o> {
             return Ok(None);
         }
         let read = MicroZap::parse(Input::new(&self.first.bytes, self.first.order));
-        read.map(|(_, zap)| Some(zap)).map_err(|error| self.corrupt(0, format!("micro ZAP: {error}")))
+        read.map(|(_, zap)| Some(zap))
+            .map_err(|error| self.corrupt(0, format!("micro ZAP: {}", fault(error))))
     }
 
     fn header(&self) -> Result<FatHeader<'_>, Loss> {
         let read = FatHeader::parse(Input::new(&self.first.bytes, self.first.order));
-        read.map(|(_, header)| header).map_err(|error| self.corrupt(0, format!("fat ZAP: {error}")))
+        read.map(|(_, header)| header).map_err(|error| self.corrupt(0, format!("fat ZAP: {}", fault(error))))
     }
 
     fn leaf<'b>(&self, number: u64, block: &'b Block) -> Result<Leaf<'b>, Loss> {
         let read = Leaf::parse(Input::new(&block.bytes, block.order));
-        read.map(|(_, leaf)| leaf).map_err(|error| self.corrupt(number, format!("leaf: {error}")))
+        read.map(|(_, leaf)| leaf).map_err(|error| self.corrupt(number, format!("leaf: {}", fault(error))))
     }
 
     fn leaf_number(&self, header: &FatHeader<'_>, hash: u64) -> Result<u64, Loss> {

@@ -253,6 +253,16 @@ impl Error {
     }
 }
 
+/// Why a reading failed, without the wrapper that nom puts around it.
+#[must_use]
+pub fn fault(error: nom::Err<Error>) -> Error {
+    match error {
+        nom::Err::Error(error) | nom::Err::Failure(error) => error,
+        // no reader here asks for more than there is
+        nom::Err::Incomplete(_) => Error { at: 0, field: "", why: Why::Invalid("cut short") },
+    }
+}
+
 impl ParseError<Input<'_>> for Error {
     fn from_error_kind(i: Input<'_>, kind: ErrorKind) -> Self {
         Error { at: i.at(), field: "", why: Why::Nom(kind) }

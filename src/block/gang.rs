@@ -4,7 +4,7 @@
 
 use zfsp_grammar::blkptr::{Blkptr, Dva};
 use zfsp_grammar::gang::{self, GangHeader};
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Order, Parse, fault};
 
 use super::{Store, Why, size};
 use crate::checksum;
@@ -50,7 +50,7 @@ impl Store {
         let depth = depth.checked_sub(1).ok_or_else(|| Why::Corrupt("gang blocks nested too deep".into()))?;
         let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
         let (_, header) = GangHeader::parse(Input::new(header, order))
-            .map_err(|e| Why::Corrupt(format!("gang header: {e}")))?;
+            .map_err(|e| Why::Corrupt(format!("gang header: {}", fault(e))))?;
         let mut bytes = Vec::new();
         for piece in header.pieces() {
             let Some(plain) = piece.stored() else {

@@ -145,15 +145,14 @@ impl Store {
         let psize = size(b.prop.psize().bytes())?;
         // an algorithm that cannot be computed is told before anything is read
         self.checker.supports(b).map_err(unchecked)?;
-        let mut gang = None;
+        let mut why = Why::NoCopy;
         for (copy, dva) in b.copies().enumerate() {
             if dva.is_gang() {
-                match self.gang_header(b, dva, faults) {
-                    Some(header) => {
-                        let bytes = self.assemble(b, &header, psize, depth, faults)?;
-                        return Ok((bytes, copy));
-                    }
-                    None => gang = Some(Why::NoCopy),
+                let header = self.gang_header(b, dva, faults);
+                match header.map(|header| self.assemble(b, &header, psize, depth, faults)) {
+                    Some(Ok(bytes)) => return Ok((bytes, copy)),
+                    Some(Err(other)) => why = other,
+                    None => {}
                 }
                 continue;
             }
@@ -163,7 +162,7 @@ impl Store {
                 return Ok((bytes, copy));
             }
         }
-        Err(gang.unwrap_or(Why::NoCopy))
+        Err(why)
     }
 
     /// Whether the bytes are the stored block: where nothing is checked, what comes is taken.

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::{Blkptr, LARGEST_BLOCK, Pointer};
 use zfsp_grammar::dnode::{Dnode, DnodeFlags, SLOT_SIZE, Slot};
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::block::{Block, Store, Why};
@@ -86,7 +86,7 @@ impl Object {
         let dnode = match Slot::parse(Input::new(&opaque, order)) {
             Ok((_, Slot::Dnode(dnode))) => dnode,
             Ok((_, Slot::Free(_))) => return Err(corrupt("no such object".into())),
-            Err(error) => return Err(corrupt(format!("dnode: {error}"))),
+            Err(error) => return Err(corrupt(format!("dnode: {}", fault(error)))),
         };
         if !(9..=24).contains(&dnode.indblkshift) {
             return Err(corrupt(format!("dnode: indirect blocks of 2^{} bytes", dnode.indblkshift)));

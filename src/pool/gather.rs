@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::member::Member;
 use crate::device::Device;
+use crate::error::{Error, Result};
 
 /// What devices are found to be.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,46 @@ impl Gathering {
             home.map_or(&mut all.nameless, |pool| &mut pool.nameless).push(member);
         }
         all
+    }
+}
+
+impl Gathering {
+    /// The devices of the pool called `wanted`, by name or guid; without one, of the only pool there is.
+    ///
+    /// # Errors
+    /// If there is no such pool, or several.
+    pub fn choose(self, wanted: Option<&str>) -> Result<Devices> {
+        let names = |pools: &[Devices]| {
+            let names: Vec<String> =
+                pools.iter().map(|pool| format!("{} ({})", pool.name, pool.guid)).collect();
+            names.join(", ")
+        };
+        let mut pools = self.pools;
+        let all = names(&pools);
+        if let Some(wanted) = wanted {
+            pools.retain(|pool| pool.name == wanted || pool.guid.to_string() == wanted);
+        }
+        match (pools.len(), wanted) {
+            (1, _) => {}
+            (0, Some(wanted)) if !all.is_empty() => {
+                return Err(Error::missing_pool(format!("no pool '{wanted}': there are {all}")));
+            }
+            (0, _) => {
+                let seen = self.strangers.len().saturating_add(self.nameless.len());
+                let aux = self.auxiliary.len();
+                let aux = if aux == 0 { String::new() } else { format!(", {aux} spare or cache devices") };
+                return Err(Error::missing_pool(format!(
+                    "no pool found: {seen} devices without a readable label{aux}"
+                )));
+            }
+            (_, _) => {
+                let all = names(&pools);
+                return Err(Error::missing_pool(format!(
+                    "several pools: {all}; say which one with --pool NAME or GUID"
+                )));
+            }
+        }
+        pools.pop().ok_or_else(|| Error::missing_pool("no pool found".into()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use zfsp_grammar::config::PoolState;
 use zfsp_grammar::eck::ECK_SIZE;
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::label::{self, LABEL_SIZE, RING_AT, RING_SIZE, VDEV_PHYS_AT, VDEV_PHYS_SIZE};
 use zfsp_grammar::nvlist::{List, Packed};
 use zfsp_grammar::uberblock::{SLOT_SIZES, UBERBLOCK_MAGIC, Uberblock, slot_size};
@@ -171,8 +171,8 @@ impl LabelConfig {
             Some(_) => return Err("its checksum is wrong".into()),
         }
         let list = part.get(..part.len().saturating_sub(ECK_SIZE)).unwrap_or_default();
-        let (_, packed) =
-            Packed::parse(Input::new(list, Order::Big)).map_err(|error| format!("configuration: {error}"))?;
+        let (_, packed) = Packed::parse(Input::new(list, Order::Big))
+            .map_err(|error| format!("configuration: {}", fault(error)))?;
         let config = Self::of(&packed.list);
         match config.state {
             state if state > PoolState::L2CACHE.0 => Err(format!("no pool has state {state}")),

@@ -19,9 +19,11 @@
 //! ```
 
 mod assembly;
+mod directory;
 mod gather;
 mod member;
 mod open;
+mod tables;
 
 use std::sync::Arc;
 
@@ -69,6 +71,13 @@ pub struct Pool {
 pub enum Trouble {
     /// A device is not there.
     DeviceMissing(String),
+    /// The labels were written in a later txg than the newest uberblock that is right: newer ones are lost.
+    UberblockLost {
+        /// Of the newest label.
+        label: u64,
+        /// Of the newest uberblock.
+        newest: u64,
+    },
     /// A device of the pool has no readable label: it is taken for whichever is missing.
     NoLabel(String),
     /// The newest uberblock does not lead to a readable pool; an older one was taken.
@@ -84,6 +93,12 @@ pub enum Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::UberblockLost { label, newest } => {
+                write!(
+                    f,
+                    "the labels are of txg {label}, but the newest uberblock that is right is of txg {newest}"
+                )
+            }
             Self::NoLabel(device) => {
                 write!(
                     f,
@@ -126,14 +141,14 @@ impl Pool {
     /// # Errors
     /// If it cannot be had.
     pub fn directory(&self) -> Result<Object> {
-        Ok(self.mos.object(POOL_DIRECTORY)?)
+        Ok(self.mos.object(directory::POOL_DIRECTORY)?)
     }
 
     /// Whether a feature has users; false also where that cannot be read.
     #[must_use]
     pub fn uses_feature(&self, guid: &str) -> bool {
         let Ok(directory) = self.directory() else { return false };
-        Zap::of(&directory).is_ok_and(|directory| open::is_active(&self.mos, &directory, guid))
+        Zap::of(&directory).is_ok_and(|directory| directory::is_active(&self.mos, &directory, guid))
     }
 
     /// The number that the pool directory has for `key`.
@@ -145,6 +160,3 @@ impl Pool {
         Ok(Zap::of(&directory)?.number(key)?)
     }
 }
-
-/// The one object of the MOS whose number is fixed.
-const POOL_DIRECTORY: u64 = 1;
