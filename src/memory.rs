@@ -26,6 +26,13 @@ pub(crate) fn buffer(len: usize) -> Vec<u8> {
     bytes
 }
 
+/// So many zeros.
+pub(crate) fn zeros(len: usize) -> Vec<u8> {
+    let mut bytes = buffer(len);
+    bytes.fill(0);
+    bytes
+}
+
 /// Takes back what is not needed any more.
 pub(crate) fn recycle(bytes: Vec<u8>) {
     if bytes.capacity() > MOST_OWN {

@@ -28,6 +28,7 @@ pub(crate) fn scrub(
                 }
             }
         }
+        truth.parity.into_iter().for_each(memory::recycle);
     }
 }
 
@@ -81,7 +82,7 @@ impl RowSet {
     }
     /// Parity column `n` of these rows of `block`.
     fn parity_of(&self, n: usize, block: &[u8]) -> Vec<u8> {
-        let mut column = vec![0; self.rows.saturating_mul(self.sector)];
+        let mut column = memory::zeros(self.rows.saturating_mul(self.sector));
         for (row, sector) in column.chunks_mut(self.sector).enumerate() {
             make_parity(n, sector, self.row_data(row, block));
         }

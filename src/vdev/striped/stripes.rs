@@ -104,6 +104,12 @@ impl<'l> Stripes<'l> {
     }
 }
 
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        self.parity.drain(..).for_each(memory::recycle);
+    }
+}
+
 impl Part<'_> {
     /// The columns of `row` that are lost: those that no device gave, and parity that was not read.
     pub(super) fn lost_in(&self, row: usize) -> Vec<usize> {
@@ -128,7 +134,7 @@ impl Part<'_> {
     }
 
     fn read_parity(&mut self, children: &dyn Children, faults: &mut Vec<Fault>) {
-        let mut bytes = vec![0; self.set.rows.saturating_mul(self.set.sector)];
+        let mut bytes = memory::zeros(self.set.rows.saturating_mul(self.set.sector));
         self.read_column(self.parity.len(), &mut bytes, children, faults);
         self.parity.push(bytes);
     }
