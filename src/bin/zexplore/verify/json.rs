@@ -8,19 +8,20 @@ use zfsp::stats::{self, Count, Kind};
 use zfsp::vdev::Fault;
 use zfsp::verify::{Finding, Outcome, Report};
 
+use super::findings::Findings;
 use super::names::Names;
 
 /// A line for each finding, and one with the sums.
-pub(super) fn json(pool: &Pool, names: &Names<'_>, findings: &[Finding], report: &Report) -> io::Result<()> {
+pub(super) fn json(pool: &Pool, names: &Names<'_>, findings: &Findings, report: &Report) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut line = |value: &dyn erased::Line| -> io::Result<()> {
         value.write(&mut out)?;
         out.write_all(b"\n")
     };
-    for finding in findings {
+    for finding in findings.all() {
         line(&FindingLine::of(finding, names))?;
     }
-    line(&Summary::of(pool, report))?;
+    line(&Summary::of(pool, findings, report))?;
     out.flush()
 }
 
@@ -72,7 +73,7 @@ impl FindingLine {
             Outcome::Repaired(remedy) => ("repaired", remedy.to_string()),
         };
         let at = &finding.at;
-        let range = names.range(at);
+        let range = names.range(finding);
         let fault = |fault: &Fault| FaultLine {
             device: fault.leaf.to_string(),
             offset: fault.at,
@@ -82,7 +83,7 @@ impl FindingLine {
         Self {
             kind: "finding",
             outcome,
-            dataset: names.dataset(at.at.objset),
+            dataset: names.dataset(finding),
             objset: at.at.objset,
             object: at.at.object,
             level: at.level,
@@ -109,6 +110,10 @@ struct Summary {
     checked: u64,
     errors: u64,
     repaired: u64,
+    /// How many of these only for want of a device.
+    degraded: u64,
+    /// Findings that are not listed.
+    not_listed: u64,
     interrupted: bool,
     types: Vec<TypeLine>,
 }
@@ -139,7 +144,7 @@ impl From<&Count> for Counts {
 }
 
 impl Summary {
-    fn of(pool: &Pool, report: &Report) -> Self {
+    fn of(pool: &Pool, findings: &Findings, report: &Report) -> Self {
         let lines = |kind: Kind| {
             let name = kind.name;
             kind.levels.into_iter().map(move |(level, count)| TypeLine {
@@ -158,6 +163,8 @@ impl Summary {
             checked: report.checked,
             errors: report.errors,
             repaired: report.repaired,
+            degraded: findings.degraded_count,
+            not_listed: findings.dropped,
             interrupted: report.is_interrupted,
             types: stats::by_name(&report.rows).into_iter().flat_map(lines).collect(),
         }

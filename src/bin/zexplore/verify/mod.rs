@@ -11,10 +11,12 @@ use crate::session::Session;
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{print, written};
 
+mod findings;
 mod json;
 mod names;
 mod text;
 
+use findings::Findings;
 use names::Names;
 
 #[derive(Debug, clap::Args)]
@@ -27,24 +29,17 @@ pub(crate) struct Options {
     quiet: bool,
 }
 
-/// Findings that are kept: more of them are only counted.
-const KEPT: usize = 100_000;
-
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let found = Mutex::new(Vec::new());
-    let keep = |finding: &Finding| {
-        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.len() < KEPT {
-            found.push(finding.clone());
-        }
-    };
+    let found = Mutex::new(Findings::default());
+    let keep = |finding: &Finding| found.lock().unwrap_or_else(PoisonError::into_inner).add(finding);
     let depth = if options.all_copies { Depth::AllCopies } else { Depth::OneCopy };
     let verification = Verification::new(&pool, depth, &keep);
     let report = watched(&verification, allocated(&pool));
-    let mut findings = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    findings.sort_by_key(|finding| (finding.is_of_checkpoint, finding.at));
-    let names = Names::of(&pool);
+    let findings = found.into_inner().unwrap_or_else(PoisonError::into_inner).sorted();
+    let is_of_checkpoint = findings.all().any(|finding| finding.is_of_checkpoint);
+    let checkpoint = if is_of_checkpoint { pool.checkpoint().ok().flatten() } else { None };
+    let names = Names::of(&pool, checkpoint.as_ref());
     if session.global.json {
         written(json::json(&pool, &names, &findings, &report))?;
     } else {
@@ -56,9 +51,13 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     if report.errors > 0 {
         session.warn(format_args!("{} lost", counted(report.errors, "block is", "blocks are")));
     }
-    if report.repaired > 0 {
-        let blocks = counted(report.repaired, "block has", "blocks have");
+    let repaired = report.repaired.saturating_sub(findings.degraded_count);
+    if repaired > 0 {
+        let blocks = counted(repaired, "block has", "blocks have");
         session.warn(format_args!("{blocks} a faulty copy, but could be read"));
+    }
+    if findings.dropped > 0 {
+        session.warn(format_args!("{} findings more than can be listed", findings.dropped));
     }
     Ok(session.exit())
 }

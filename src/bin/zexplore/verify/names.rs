@@ -6,35 +6,61 @@ use std::fmt::Write;
 use zfsp::dataset::Datasets;
 use zfsp::object::Bookmark;
 use zfsp::pool::Pool;
+use zfsp::verify::Finding;
 
 /// What blocks are called.
 pub(super) struct Names<'p> {
+    pool: Objects<'p>,
+    /// Of the state that the checkpoint keeps.
+    checkpoint: Option<Objects<'p>>,
+}
+
+/// Datasets and objects of a state of the pool.
+struct Objects<'p> {
     pool: &'p Pool,
     datasets: BTreeMap<u64, String>,
 }
 
 impl<'p> Names<'p> {
-    pub(super) fn of(pool: &'p Pool) -> Self {
+    pub(super) fn of(pool: &'p Pool, checkpoint: Option<&'p Pool>) -> Self {
+        Self { pool: Objects::of(pool), checkpoint: checkpoint.map(Objects::of) }
+    }
+    fn state(&self, finding: &Finding) -> &Objects<'p> {
+        self.checkpoint.as_ref().filter(|_| finding.is_of_checkpoint).unwrap_or(&self.pool)
+    }
+    pub(super) fn dataset(&self, finding: &Finding) -> String {
+        self.state(finding).dataset(finding.at.at.objset)
+    }
+    /// The bytes of its object that are lost with a block.
+    pub(super) fn range(&self, finding: &Finding) -> Option<std::ops::Range<u64>> {
+        self.state(finding).range(&finding.at)
+    }
+    /// `lab/n1, object 7, level 1, block 0, bytes 0x0 to 0x20000`.
+    pub(super) fn place(&self, finding: &Finding) -> String {
+        self.state(finding).place(&finding.at)
+    }
+}
+
+impl<'p> Objects<'p> {
+    fn of(pool: &'p Pool) -> Self {
         let datasets = Datasets::of(pool);
         let names = datasets.names().into_iter().map(|(object, name)| (object, name.to_owned()));
         Self { pool, datasets: names.collect() }
     }
-    pub(super) fn dataset(&self, objset: u64) -> String {
+    fn dataset(&self, objset: u64) -> String {
         match (objset, self.datasets.get(&objset)) {
             (0, _) => "MOS".into(),
             (_, Some(name)) => name.clone(),
             (objset, None) => format!("#{objset}"),
         }
     }
-    /// The bytes of its object that are lost with a block.
-    pub(super) fn range(&self, at: &Bookmark) -> Option<std::ops::Range<u64>> {
+    fn range(&self, at: &Bookmark) -> Option<std::ops::Range<u64>> {
         let set = self.pool.objset(at.at.objset).ok()?;
         let number = u64::try_from(at.at.object).ok()?;
         let object = if number == 0 { set.meta_dnode } else { set.object(number).ok()? };
         object.range(at.level, at.blkid)
     }
-    /// `lab/n1, object 7, level 1, block 0, bytes 0x0 to 0x20000`.
-    pub(super) fn place(&self, at: &Bookmark) -> String {
+    fn place(&self, at: &Bookmark) -> String {
         let mut text = self.dataset(at.at.objset);
         let Bookmark { level, blkid, .. } = *at;
         let _ = match level {

@@ -1,15 +1,15 @@
 //! What a person reads: findings, devices, a table of types, sums.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use zfsp::pool::Pool;
 use zfsp::stats::{self, Count, Row};
-use zfsp::vdev::FaultKind;
 use zfsp::verify::{Finding, Outcome, Report};
 
+use super::findings::Findings;
 use super::names::Names;
 use super::{Options, counted};
+use crate::shared::output::plain;
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, size, styled};
 use crate::table::Align::{Left, Right};
 use crate::table::{Cell, Table};
@@ -20,25 +20,22 @@ const LISTED: usize = 50;
 pub(super) fn text(
     pool: &Pool,
     names: &Names<'_>,
-    findings: &[Finding],
+    findings: &Findings,
     report: &Report,
     options: &Options,
 ) -> String {
     let mut out =
-        format!("{} txg {}\n", styled(TITLE, format_args!("pool {}", pool.name)), pool.uberblock.txg);
-    let (lost, rest): (Vec<_>, Vec<_>) = findings.iter().partition(|f| matches!(f.outcome, Outcome::Lost(_)));
-    let (degraded, repaired): (Vec<_>, Vec<_>) = rest.into_iter().partition(|f| is_degraded(f));
-    list(&mut out, names, "lost", &lost);
-    list(&mut out, names, "read in spite of faults", &repaired);
-    if !degraded.is_empty() {
-        let count = u64::try_from(degraded.len()).unwrap_or(u64::MAX);
-        let _ = writeln!(
-            out,
-            "\n{}: only for want of a device",
-            counted(count, "block was repaired", "blocks were repaired")
-        );
+        format!("{} txg {}\n", styled(TITLE, plain(&format!("pool {}", pool.name))), pool.uberblock.txg);
+    list(&mut out, names, &styled(BAD, "lost"), &findings.lost);
+    if findings.lost.iter().any(|finding| finding.pointer.is_some()) {
+        let _ = writeln!(out, "  each is named once: snapshots and clones may share it");
     }
-    if !findings.is_empty() {
+    list(&mut out, names, &styled(ODD, "read in spite of faults"), &findings.repaired);
+    if findings.degraded_count > 0 {
+        let blocks = counted(findings.degraded_count, "block was repaired", "blocks were repaired");
+        let _ = writeln!(out, "\n{blocks}: only for want of a device");
+    }
+    if !findings.devices.is_empty() {
         let _ = write!(out, "\n{}", devices(findings));
     }
     if !options.quiet {
@@ -48,29 +45,23 @@ pub(super) fn text(
     out
 }
 
-/// A device that is not there is no news: it is said once, not for every block.
-fn is_degraded(finding: &Finding) -> bool {
-    finding.faults.iter().all(|fault| fault.kind == FaultKind::Missing)
-}
-
-fn list(out: &mut String, names: &Names<'_>, title: &str, findings: &[&Finding]) {
+fn list(out: &mut String, names: &Names<'_>, title: &str, findings: &[Finding]) {
     if findings.is_empty() {
         return;
     }
-    let style = if title == "lost" { BAD } else { ODD };
-    let _ = writeln!(out, "\n{}", styled(style, title));
+    let _ = writeln!(out, "\n{title}");
     for finding in findings.iter().take(LISTED) {
         let checkpoint = if finding.is_of_checkpoint { "checkpoint: " } else { "" };
-        let _ = write!(out, "  {checkpoint}{}: ", names.place(&finding.at));
+        let _ = write!(out, "  {checkpoint}{}: ", plain(&names.place(finding)));
         let _ = match &finding.outcome {
-            Outcome::Lost(why) => writeln!(out, "{why}"),
+            Outcome::Lost(why) => writeln!(out, "{}", plain(&why.to_string())),
             Outcome::Repaired(remedy) => writeln!(out, "had from {remedy}"),
         };
         if let Some(pointer) = &finding.pointer {
             let _ = writeln!(out, "    {}", styled(DIM, pointer));
         }
         for fault in &finding.faults {
-            let _ = writeln!(out, "    {fault}");
+            let _ = writeln!(out, "    {}", plain(&fault.to_string()));
         }
     }
     if let Some(more) = findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
@@ -79,16 +70,10 @@ fn list(out: &mut String, names: &Names<'_>, title: &str, findings: &[&Finding])
 }
 
 /// What each device has done wrong.
-fn devices(findings: &[Finding]) -> Table {
-    let mut sums: BTreeMap<(&str, &FaultKind), (u64, u64)> = BTreeMap::new();
-    for fault in findings.iter().flat_map(|finding| &finding.faults) {
-        let (count, bytes) = sums.entry((&fault.leaf, &fault.kind)).or_default();
-        *count = count.saturating_add(1);
-        *bytes = bytes.saturating_add(fault.len);
-    }
+fn devices(findings: &Findings) -> Table {
     let mut table = Table::new(&[("device", Left), ("fault", Left), ("places", Right), ("bytes", Right)]);
-    for ((device, kind), (count, bytes)) in sums {
-        table.row([device.into(), kind.into(), count.into(), size(bytes).into()]);
+    for ((device, kind), (count, bytes)) in &findings.devices {
+        table.row([device.into(), kind.into(), count.into(), size(*bytes).into()]);
     }
     table
 }
