@@ -189,7 +189,7 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// Bytes of a pointer.
+/// Bytes of a pointer, to count offsets with.
 const POINTER: u64 = 128;
 
 fn index(n: usize) -> u64 {

@@ -78,6 +78,8 @@ pub enum Trouble {
         /// Of the newest uberblock.
         newest: u64,
     },
+    /// A device is shorter than its vdev says.
+    CutShort(String),
     /// A device of the pool has no readable label: it is taken for whichever is missing.
     NoLabel(String),
     /// The newest uberblock does not lead to a readable pool; an older one was taken.
@@ -99,6 +101,7 @@ impl std::fmt::Display for Trouble {
                     "the labels are of txg {label}, but the newest uberblock that is right is of txg {newest}"
                 )
             }
+            Self::CutShort(device) => write!(f, "{device}: cut short: its vdev is larger"),
             Self::NoLabel(device) => {
                 write!(
                     f,

@@ -211,6 +211,12 @@ impl Opening {
         let leaves = store.vdevs.tops().flat_map(Top::leaves);
         let missing = leaves.filter(|leaf| leaf.device.is_none());
         troubles.extend(missing.map(|leaf| Trouble::DeviceMissing(leaf.name.to_string())));
+        for top in store.vdevs.tops() {
+            let is_short = |len: u64| top.config.leaf_size().is_some_and(|size| len < size);
+            let devices = top.leaves().into_iter().filter_map(|leaf| leaf.device.as_ref());
+            let short = devices.filter(|device| is_short(device.len()));
+            troubles.extend(short.map(|device| Trouble::CutShort(device.name().into())));
+        }
         if config.guid_sum() != uberblock.guid_sum.0 {
             troubles.push(Trouble::GuidSum);
         }

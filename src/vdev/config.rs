@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use zfsp_grammar::label::DATA_AT;
 use zfsp_grammar::nvlist::{List, Value};
 
 use super::DraidConfig;
@@ -96,6 +97,8 @@ pub enum VdevKind {
     Other(String),
 }
 
+/// Bytes of a device that no vdev uses: two labels and the boot area in front, two labels behind.
+const OVERHEAD: u64 = DATA_AT + (512 << 10);
 /// Vdevs stand at most this deep below each other: top-level, spare, replacing, leaf, and as many again.
 const DEEPEST: usize = 8;
 
@@ -167,6 +170,15 @@ impl VdevConfig {
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.states.iter().any(|state| matches!(*state, "offline" | "faulted" | "removed"))
+    }
+
+    /// Bytes that each device of a top-level vdev has at least, with labels and boot area.
+    #[must_use]
+    pub fn leaf_size(&self) -> Option<u64> {
+        let is_striped = matches!(self.kind, VdevKind::Raidz | VdevKind::Draid);
+        let children = u64::try_from(self.children.len()).unwrap_or(u64::MAX);
+        let part = if is_striped { self.asize?.checked_div(children)? } else { self.asize? };
+        Some(part.saturating_add(OVERHEAD))
     }
 
     /// Sum of all guids, modulo 2^64: the uberblock has it too.

@@ -4,12 +4,13 @@
 
 use std::collections::HashSet;
 
+use zfsp_grammar::blkptr::BLKPTR_SIZE;
 use zfsp_grammar::bonus::Bonus;
 use zfsp_grammar::dsl::bpobj::{Entry, Livelist};
 use zfsp_grammar::dsl::bptree::{BptreeEntry, ENTRY_SIZE};
 use zfsp_grammar::input::{Input, Parse, filling};
 
-use super::{Root, Seen, Visitor, Walk};
+use super::{POINTER, Root, Seen, Visitor, Walk};
 use crate::block::Why;
 use crate::object::{DNODE, Loss, Object};
 use crate::pool::Pool;
@@ -69,11 +70,12 @@ impl Lists<'_> {
     }
 
     fn entries(&self, object: &Object, count: u64) {
-        let mut left = count;
+        let per_block = object.block_size.checked_div(POINTER).unwrap_or_default();
         // each block of the list is written once: the same one again and again would be a list without end
         let blocks = Seen::default();
         for found in object.blocks(0) {
-            if left == 0 || self.visitor.is_over() {
+            let first = found.as_ref().map_or(0, |(blkid, _)| blkid.saturating_mul(per_block));
+            if first >= count || self.visitor.is_over() {
                 return;
             }
             if let Ok((blkid, pointer)) = &found
@@ -86,10 +88,11 @@ impl Lists<'_> {
                 object.store().read(&pointer).map_err(|lost| Loss { at: object.at.block(0, blkid), lost })
             });
             let Some(block) = self.keep(read) else { continue };
-            for bytes in block.bytes.chunks_exact(POINTER) {
-                let Some(rest) = left.checked_sub(1) else { return };
-                left = rest;
-                if let Ok((_, entry)) = Entry::parse(Input::new(bytes, block.order)) {
+            let entries = block.bytes.chunks_exact(BLKPTR_SIZE).zip(first..count);
+            for (bytes, _) in entries {
+                if let Ok((_, entry)) = Entry::parse(Input::new(bytes, block.order))
+                    && !entry.blkptr.is_hole()
+                {
                     self.visitor.freed(&entry.blkptr);
                 }
             }
@@ -112,11 +115,13 @@ impl Lists<'_> {
                 }
                 let Some(object) = self.keep(self.pool.mos.object(list)) else { continue };
                 let Some(Bonus::Bpobj(header)) = object.dnode().map(|dnode| dnode.bonus) else { continue };
-                let length = header.num_blkptrs.saturating_mul(128);
-                let Some((bytes, order)) = self.keep(object.content(length.min(MOST_LIVELIST)).whole())
-                else {
+                let length = header.num_blkptrs.saturating_mul(POINTER);
+                if length > MOST_LIVELIST {
+                    let what = format!("a livelist of {length:#x} bytes");
+                    self.visitor.loss(Loss::new(object.at.block(0, DNODE), Why::Unsupported(what)));
                     continue;
-                };
+                }
+                let Some((bytes, order)) = self.keep(object.content(length).whole()) else { continue };
                 if let Ok((_, list)) = Livelist::parse(Input::new(&bytes, order)) {
                     list.live().for_each(|entry| self.visitor.freed(&entry.blkptr));
                 }
@@ -136,9 +141,6 @@ impl Lists<'_> {
         entries.filter_map(|entry| Some((entry.key.to_string(), entry.value.first()?))).collect()
     }
 }
-
-/// Bytes of a pointer.
-const POINTER: usize = 128;
 
 /// Datasets that are being destroyed: what is left of their trees.
 fn bptree(pool: &Pool, object: u64, walk: &Walk<'_>) -> Result<(), Loss> {

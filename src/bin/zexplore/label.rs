@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use zfsp::decode::decode;
 use zfsp::device::Device;
 use zfsp::pool::{Gathering, LabelConfig, LabelCopy, SlotContent};
+use zfsp::vdev::config::VdevConfig;
 use zfsp::view::rows::Detail;
 use zfsp::view::text;
 use zfsp_grammar::catalogue;
@@ -115,7 +116,7 @@ impl DeviceFacts {
         let labels: Vec<_> =
             labels.map(|(number, label)| LabelFacts::of(device, number, label, options)).collect();
         let trees = labels.iter().filter_map(|label| label.parsed.as_ref()?.vdev_tree.as_ref());
-        let needed_size = trees.filter_map(vdevs::leaf_size).max();
+        let needed_size = trees.filter_map(VdevConfig::leaf_size).max();
         Self { device: device.name().into(), size: device.len(), needed_size, labels }
     }
 }
@@ -309,7 +310,7 @@ impl LabelFacts {
     }
 }
 
-fn vdev_table(config: &LabelConfig, tree: &zfsp::vdev::config::VdevConfig) -> Table {
+fn vdev_table(config: &LabelConfig, tree: &VdevConfig) -> Table {
     let heads = ["vdev", "guid", "size", "ashift", "state", "last seen as", ""];
     let aligns =
         [Align::Left, Align::Right, Align::Right, Align::Right, Align::Left, Align::Left, Align::Left];

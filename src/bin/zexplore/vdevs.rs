@@ -5,7 +5,6 @@ use zfsp::device::Device;
 use zfsp::pool::{self, Member, Pool};
 use zfsp::vdev::config::{VdevConfig, VdevKind};
 use zfsp::zap::Zap;
-use zfsp_grammar::label::DATA_AT;
 
 use crate::names::Names;
 use crate::style::{BAD, size};
@@ -53,9 +52,6 @@ pub(crate) struct DeviceFacts {
 /// Devices with labels, and those that are known by their uberblocks only.
 type Given<'g> = (&'g [Member], &'g [Member]);
 
-/// A part of a device that no vdev uses: two labels and the boot area in front, two labels behind.
-const OVERHEAD: u64 = DATA_AT + (512 << 10);
-
 impl VdevFacts {
     /// The root with all below, as `config` describes them; the pool tells what each is for.
     pub(crate) fn of(config: &VdevConfig, (members, nameless): Given<'_>, pool: Option<&Pool>) -> Self {
@@ -71,7 +67,7 @@ impl VdevFacts {
     fn nested(config: &VdevConfig, (members, nameless): Given<'_>, needed: Option<u64>) -> Self {
         let is_leaf = matches!(config.kind, VdevKind::Disk | VdevKind::File);
         let leaves = if is_leaf { pool::leaves(members, nameless, config) } else { Vec::new() };
-        let needed = leaf_size(config).or(needed);
+        let needed = config.leaf_size().or(needed);
         let given = (members, nameless);
         let children = config.children.iter().map(|child| Self::nested(child, given, needed)).collect();
         let device = |device: &Device| {
@@ -258,13 +254,6 @@ fn data_columns(vdev: &VdevConfig) -> Option<u64> {
         (VdevKind::Raidz, _) => children.checked_sub(vdev.nparity.unwrap_or(1)),
         _ => None,
     }
-}
-
-/// Bytes that each device of a top-level vdev has at least.
-pub(crate) fn leaf_size(top: &VdevConfig) -> Option<u64> {
-    let children = u64::try_from(top.children.len()).unwrap_or(u64::MAX);
-    let part = if is_striped(top) { top.asize?.checked_div(children)? } else { top.asize? };
-    Some(part.saturating_add(OVERHEAD))
 }
 
 /// What is going on with a vdev, and what is held against it.
