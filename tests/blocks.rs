@@ -296,6 +296,12 @@ transcripts! {
     decode_no_pointer: "zfsp-decode blkptr 'DVA[0]=<1:ff200>'";
     decode_sixteen_bytes: "zfsp-decode dva --hex '08 00 00 00 01 00 00 00 10 80 01 00 00 00 00 00'";
     decode_no_block: "zfsp-decode auto -p fixtures/simple";
+    decode_sealed_dnode: "zfsp-decode dnode -p fixtures/encryption-pool --object 'lab:#2'";
+    decode_bonus: "zfsp-decode dsl-dir -p fixtures/simple --object 'mos:#35'";
+    decode_bonus_of_another_kind: "zfsp-decode dsl-dataset -p fixtures/simple --object 'mos:#32'";
+    decode_sealed_bonus: "zfsp-decode sa -p fixtures/encryption-pool --object 'lab:#2'";
+    decode_object_without_blocks: "zfsp-decode auto -p fixtures/simple --object 'mos:#41'";
+    decode_block_behind_the_last: "zfsp-decode auto -p fixtures/simple --object 'lab/n1:#34:7'";
 }
 
 /// Every object of every dataset with all parts: nothing is wrong, nothing is left unexplained.
@@ -306,6 +312,19 @@ fn everything_of_sound_pools() {
         let end = out.lines().rev().take(12).collect::<Vec<_>>();
         assert!(end[0] == "--- exit code 0" && !out.contains("--- standard error"), "{name}: {end:#?}");
     }
+}
+
+/// Ciphertext is no corruption: whatever shows dnodes of encrypted datasets reads nothing into their bonuses.
+#[test]
+fn bonuses_that_are_encrypted() {
+    for name in ["encryption-pool", "unclean-zil-encrypted"] {
+        let out = transcript(&format!("zexplore objset --everything -p fixtures/{name}"), None);
+        let (_, errors) = out.split_once("--- standard error\n").unwrap();
+        let odd = |line: &&str| !line.ends_with(": encrypted") && !line.starts_with("---");
+        assert_eq!(errors.lines().filter(odd).collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
+    }
+    let out = transcript("zexplore objset 0 -P -d lab -p fixtures/encryption-pool", None);
+    assert!(out.ends_with("--- exit code 0\n") && !out.contains("--- standard error"));
 }
 
 /// A copy of a fixture with bytes of its devices overwritten: `(image, offset, length)`.

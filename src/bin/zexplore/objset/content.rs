@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use zfsp::block::Block;
-use zfsp::decode::{self, Decoded};
 use zfsp::object::{Loss, Object};
 use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
@@ -32,25 +31,7 @@ pub(super) struct Told {
 
 /// The dnode, field by field, with its bonus, unless that is encrypted.
 pub(super) fn dnode(object: &Object, look: &Look, is_encrypted: bool) -> Told {
-    let found = block::dnode(object, object.at.to_string());
-    if is_encrypted && object.bonustype.is_encrypted() {
-        decoded(&found, look, hide_bonus)
-    } else {
-        of_found(&found, look)
-    }
-}
-
-/// Takes away what was read into a bonus that is ciphertext.
-fn hide_bonus(decoded: &mut Decoded<'_>) {
-    let nodes = &mut decoded.tree.nodes;
-    let Some(bonus) = nodes.iter().position(|node| node.name() == "bonus") else { return };
-    let depth = nodes.get(bonus).map_or(0, |node| node.depth);
-    let below = nodes.iter().skip(bonus.saturating_add(1)).take_while(|node| node.depth > depth).count();
-    nodes.drain(bonus.saturating_add(1)..bonus.saturating_add(1).saturating_add(below));
-    if let Some(node) = nodes.get_mut(bonus) {
-        node.value = tree::Value::says("encrypted: it takes the key to read it");
-        node.problem = None;
-    }
+    of_found(&block::dnode(object, object.at.to_string(), is_encrypted), look)
 }
 
 /// The parsed content: what the type says it is.
@@ -71,8 +52,9 @@ pub(super) fn content(object: &Object, look: &Look) -> Told {
         Some(Ok(Block { bytes, order, faults })) => {
             let doubts = faults.iter().map(ToString::to_string).collect();
             let name = format!("{} spill block", object.at);
-            let found =
-                Found { name, bytes, at: 0, order: Some(order), structure: Some("sa"), doubts, note: None };
+            let structure = Some("sa");
+            let (order, note, is_sealed) = (Some(order), None, false);
+            let found = Found { name, bytes, at: 0, order, structure, doubts, note, is_sealed };
             let spill = of_found(&found, look);
             told.text.push_str(&format!("{DIM}spill block{DIM:#}\n{}", spill.text));
             told.json = json!({ "content": told.json, "spill": spill.json });
@@ -89,23 +71,16 @@ fn said(what: &str) -> Told {
 
 /// Writes the page that a browser shows.
 pub(super) fn page(found: &Found, path: &Path) -> Result<(), Failure> {
-    let Found { name, bytes, at, order, structure, .. } = found;
-    let Some(structure) = structure.and_then(catalogue::find) else { return Ok(()) };
-    let decoded = decode::decode(structure, bytes, *at, *order, 1);
-    show::write(path, html::page(&Page { source: name, ..Page::from(&decoded) }).as_bytes()).map(drop)
+    let Some(structure) = found.structure.and_then(catalogue::find) else { return Ok(()) };
+    let decoded = found.decoded(structure);
+    show::write(path, html::page(&Page { source: &found.name, ..Page::from(&decoded) }).as_bytes()).map(drop)
 }
 
 /// Decodes bytes whose structure is known.
 pub(super) fn of_found(found: &Found, look: &Look) -> Told {
-    decoded(found, look, |_| {})
-}
-
-/// The same; `amend` has a look at the tree.
-fn decoded(found: &Found, look: &Look, amend: impl FnOnce(&mut Decoded<'_>)) -> Told {
-    let Found { name, bytes, at, order, structure, doubts, note } = found;
+    let Found { name, structure, doubts, note, .. } = found;
     let Some(structure) = structure.and_then(catalogue::find) else { return Told::default() };
-    let mut decoded = decode::decode(structure, bytes, *at, *order, 1);
-    amend(&mut decoded);
+    let decoded = found.decoded(structure);
     let mut doubts = doubts.clone();
     let problem =
         |(k, problem): (usize, tree::Problem)| format!("{name}: {}: {}", decoded.tree.path(k), problem.text);

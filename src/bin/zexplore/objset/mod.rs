@@ -20,6 +20,7 @@ use crate::shared::block::{self, Found};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{print, written};
 use crate::shared::pool::{MOS, Named, object_set};
+use crate::shared::seal::has_sealed_dnodes;
 use crate::shared::show::Look;
 use crate::style::{DIM, TITLE, plain};
 use content::Told;
@@ -185,7 +186,11 @@ impl View<'_, '_> {
             let is_dnode = self.options.dnode || block::structure(&object).is_none();
             let at = object.at.to_string();
             content::page(
-                &if is_dnode { block::dnode(&object, at) } else { block::whole(&object, at) },
+                &if is_dnode {
+                    block::dnode(&object, at, has_sealed_dnodes(&set.meta_dnode))
+                } else {
+                    block::whole(&object, at)
+                },
                 path,
             )?;
             if self.options.look.is_page_only() {
@@ -204,7 +209,7 @@ impl View<'_, '_> {
         let row = Row::of(name, object);
         let Parts { dnode, content, blocks } = self.parts;
         let look = &self.options.look;
-        let dnode = dnode.then(|| content::dnode(object, look, is_encrypted(set)));
+        let dnode = dnode.then(|| content::dnode(object, look, has_sealed_dnodes(&set.meta_dnode)));
         let content = content.then(|| content::content(object, look));
         let is_json = self.session.global.json;
         if is_json {
@@ -273,6 +278,7 @@ impl View<'_, '_> {
             structure: Some("objset"),
             doubts,
             note: None,
+            is_sealed: false,
         };
         if let Some(path) = &self.options.look.html {
             content::page(&found, path)?;
@@ -290,13 +296,6 @@ impl View<'_, '_> {
         print(&headline(name, set))?;
         print(&format!("{}\n", told.text)).map(drop)
     }
-}
-
-/// Whether the set belongs to an encrypted dataset: then its blocks are under MACs.
-fn is_encrypted(set: &ObjectSet) -> bool {
-    let is_under_mac =
-        |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
-    set.meta_dnode.pointers.iter().any(is_under_mac)
 }
 
 /// The numbers of the objects whose dnodes are below a block that is lost.
