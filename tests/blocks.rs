@@ -263,6 +263,9 @@ transcripts! {
     dva_no_such_side: "zexplore dva 0:fee00:400 --copy 7 -p fixtures/mirror2";
     dva_no_such_vdev: "zexplore dva 7:fee00:400 -p fixtures/mirror2";
     dva_behind_the_end: "zexplore dva 0:fee00000000:400 -p fixtures/simple";
+    dva_across_the_end: "zexplore dva 0:3b80000:10000 --where -p fixtures/simple";
+    dva_that_is_no_block: "zexplore dva 0:ff201:201 --where -p fixtures/simple";
+    decode_by_dva_across_the_end: "zfsp-decode blkptr -p fixtures/simple --dva 0:3b80000:10000";
     dva_unknown_flag: "zexplore dva 0:fee00:400:dx -p fixtures/simple";
     bp_whole: "zexplore bp 'DVA[0]=<0:ff200:200> DVA[1]=<0:10dac00:200> DVA[2]=<0:2076400:200> [L0 DMU objset] fletcher4 lz4 unencrypted LE contiguous unique triple size=1000L/200P birth=49L/49P fill=90 cksum=0000000afa219b08:0000047b2891835d:0000ee09540d9682:00217b3dfa4f8f58' -p fixtures/simple";
     bp_row_of_zdb: "zexplore bp '0:fee00:400 20000L/400P F=90 B=49/49 cksum=000000980e032d3b:00004791d383d2c6:00143420108ba590:045b588b47a82d56' -p fixtures/simple";

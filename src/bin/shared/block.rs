@@ -15,7 +15,7 @@ use zfsp_grammar::notation::{Notation, Open};
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::shared::exit::{Exit, Failure};
-use crate::shared::place::{Flags, Part, Place, Raw, TRIED, guess, pointer_bytes};
+use crate::shared::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
 use crate::shared::pool::{Named, object_set};
 use crate::shared::seal::{self, has_sealed_dnodes, is_under_mac};
 
@@ -133,7 +133,10 @@ pub(crate) fn first_copy(pointer: &Pointer) -> String {
 
 /// The block at a place, as its flags want it: decompressed, a gang block joined.
 pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
-    let Raw { bytes, doubts } = place.read(pool, Extent::ANY_BIRTH, Part::Whole)?;
+    let Raw { bytes, mut doubts } = place.read(pool, Extent::ANY_BIRTH, Part::Whole)?;
+    doubts.extend(place.misfits(pool));
+    // the header of a gang block proves itself
+    let note = (!place.flags.gang).then(|| format!("{place}: {UNPROVEN}"));
     let mut found = Found {
         name: place.to_string(),
         bytes,
@@ -141,7 +144,7 @@ pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
         order: None,
         structure: None,
         doubts,
-        note: None,
+        note,
         is_sealed: false,
     };
     let Flags { pointer_at, decompress, gang, indirect, raw: _ } = place.flags;
