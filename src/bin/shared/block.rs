@@ -229,7 +229,7 @@ impl Target {
                     bonus(&object, name, is_sealed, wanted)
                 }
                 _ => {
-                    let found = whole(&object, name.clone());
+                    let found = whole(&object, name.clone(), MOST_CONTENT);
                     match (found.bytes.is_empty() && found.doubts.is_empty(), wanted) {
                         (false, _) => Ok(found),
                         (true, Some(_)) => Err(Failure(Exit::Nothing, format!("{name} has no content"))),
@@ -295,17 +295,17 @@ fn bonus(object: &Object, name: String, is_sealed: bool, wanted: &str) -> Result
 /// Where the pointers of a dnode stand.
 const POINTERS_AT: usize = 64;
 
-/// Bytes of an object's content that are decoded at once.
+/// Bytes of the content of one object that are decoded at once.
 pub(crate) const MOST_CONTENT: u64 = 4 << 20;
 
-/// The content of an object, as far as it counts and is not more than [`MOST_CONTENT`].
-pub(crate) fn whole(object: &Object, name: String) -> Found {
-    let mut content = object.content(MOST_CONTENT);
+/// The content of an object, as far as it counts and is not more than `most` bytes.
+pub(crate) fn whole(object: &Object, name: String, most: u64) -> Found {
+    let mut content = object.content(most);
     let doubts = content.losses.iter().map(ToString::to_string).collect();
     let length = object.dnode().and_then(|dnode| content::length(&dnode.bonus));
     let counts = length.map_or(object.size(), |length| u64::try_from(length).unwrap_or(u64::MAX));
-    let note = (counts > MOST_CONTENT)
-        .then(|| format!("{name}: only the first {MOST_CONTENT:#x} of {counts:#x} bytes are decoded"));
+    let note =
+        (counts > most).then(|| format!("{name}: only the first {most:#x} of {counts:#x} bytes are decoded"));
     if let Some(length) = length {
         content.bytes.truncate(length);
     }

@@ -29,17 +29,24 @@ pub(super) struct Told {
     pub(super) note: Option<String>,
 }
 
+/// How it is to be told: for readers or for programs, not both.
+pub(super) struct Form<'f> {
+    pub(super) look: &'f Look,
+    pub(super) is_json: bool,
+}
+
 /// The dnode, field by field, with its bonus, unless that is encrypted.
-pub(super) fn dnode(object: &Object, look: &Look, is_encrypted: bool) -> Told {
-    of_found(&block::dnode(object, object.at.to_string(), is_encrypted), look)
+pub(super) fn dnode(object: &Object, form: &Form<'_>, is_encrypted: bool) -> Told {
+    of_found(&block::dnode(object, object.at.to_string(), is_encrypted), form)
 }
 
 /// The parsed content: what the type says it is.
-pub(super) fn content(object: &Object, look: &Look) -> Told {
+pub(super) fn content(object: &Object, form: &Form<'_>, most: u64) -> Told {
+    let look = form.look;
     let mut told = match block::structure(object) {
         // a ZAP in full is the tree of its blocks, else what it maps to what
-        Some("zap") if !look.full && !look.values => zap(object),
-        Some(_) if object.size() > 0 => of_found(&block::whole(object, object.at.to_string()), look),
+        Some("zap") if !look.full && !look.values => zap(object, form.is_json),
+        Some(_) if object.size() > 0 => of_found(&block::whole(object, object.at.to_string(), most), form),
         Some(_) => said("nothing was ever written"),
         None => said(&format!(
             "{:#x} bytes of {}, which have no structure: --dump FILE writes them",
@@ -55,7 +62,7 @@ pub(super) fn content(object: &Object, look: &Look) -> Told {
             let structure = Some("sa");
             let (order, note, is_sealed) = (Some(order), None, false);
             let found = Found { name, bytes, at: 0, order, structure, doubts, note, is_sealed };
-            let spill = of_found(&found, look);
+            let spill = of_found(&found, form);
             told.text.push_str(&format!("{DIM}spill block{DIM:#}\n{}", spill.text));
             told.json = json!({ "content": told.json, "spill": spill.json });
             told.doubts.extend(spill.doubts);
@@ -77,7 +84,7 @@ pub(super) fn page(found: &Found, path: &Path) -> Result<(), Failure> {
 }
 
 /// Decodes bytes whose structure is known.
-pub(super) fn of_found(found: &Found, look: &Look) -> Told {
+pub(super) fn of_found(found: &Found, form: &Form<'_>) -> Told {
     let Found { name, structure, doubts, note, .. } = found;
     let Some(structure) = structure.and_then(catalogue::find) else { return Told::default() };
     let decoded = found.decoded(structure);
@@ -85,8 +92,12 @@ pub(super) fn of_found(found: &Found, look: &Look) -> Told {
     let problem =
         |(k, problem): (usize, tree::Problem)| format!("{name}: {}: {}", decoded.tree.path(k), problem.text);
     doubts.extend(decoded.tree.problems().take(MOST_PROBLEMS).map(problem));
-    let json = serde_json::to_value(document(&decoded)).unwrap_or_default();
-    Told { text: look.text(&decoded), json, doubts, note: note.clone() }
+    let told = Told { doubts, note: note.clone(), ..Told::default() };
+    if form.is_json {
+        Told { json: serde_json::to_value(document(&decoded)).unwrap_or_default(), ..told }
+    } else {
+        Told { text: form.look.text(&decoded), ..told }
+    }
 }
 
 /// Problems of one object that are named.
@@ -94,7 +105,7 @@ const MOST_PROBLEMS: usize = 5;
 /// Attributes of one object that are shown.
 const MOST_ATTRIBUTES: usize = 100_000;
 
-fn zap(object: &Object) -> Told {
+fn zap(object: &Object, is_json: bool) -> Told {
     let mut told = Told::default();
     let zap = match Zap::of(object) {
         Ok(zap) => zap,
@@ -124,20 +135,26 @@ fn zap(object: &Object) -> Told {
     let is_directory = object.r#type == ObjectType::DIRECTORY_CONTENTS;
     let mut entries = Vec::new();
     for entry in &all {
-        let (value, dirent) = (&entry.value, entry.value.first().filter(|_| is_directory).map(Dirent));
+        let value = &entry.value;
+        if is_json {
+            let numbers: Vec<u64> = value.iter().collect();
+            let mut item = json!({ "key": name(entry), "width": value.width, "value": numbers });
+            if let (Some(text), Value::Object(item)) = (value.text(), &mut item) {
+                item.insert("text".into(), text.to_string().into());
+            }
+            entries.push(item);
+            continue;
+        }
+        let dirent = value.first().filter(|_| is_directory).map(Dirent);
         let shown = match dirent {
             Some(dirent) => format!("{}  {DIM}{}{DIM:#}", dirent.object(), dirent.kind()),
             None => integers(value),
         };
         told.text.push_str(&format!("{:width$}  {shown}\n", name(entry)));
-        let numbers: Vec<u64> = value.iter().collect();
-        let mut item = json!({ "key": name(entry), "width": value.width, "value": numbers });
-        if let (Some(text), Value::Object(item)) = (value.text(), &mut item) {
-            item.insert("text".into(), text.to_string().into());
-        }
-        entries.push(item);
     }
-    told.json = json!({ "entries": entries });
+    if is_json {
+        told.json = json!({ "entries": entries });
+    }
     told
 }
 

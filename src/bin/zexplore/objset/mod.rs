@@ -16,14 +16,14 @@ use zfsp::pool::Pool;
 use zfsp_grammar::blkptr::Pointer;
 
 use crate::session::Session;
-use crate::shared::block::{self, Found};
+use crate::shared::block::{self, Found, MOST_CONTENT};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{print, written};
 use crate::shared::pool::{MOS, Named, object_set};
 use crate::shared::seal::has_sealed_dnodes;
 use crate::shared::show::Look;
 use crate::style::{DIM, TITLE, plain};
-use content::Told;
+use content::{Form, Told};
 use row::Row;
 
 /// Without OBJECT a table of all; with it dnode and content, unless other parts are asked for.
@@ -189,7 +189,7 @@ impl View<'_, '_> {
                 &if is_dnode {
                     block::dnode(&object, at, has_sealed_dnodes(&set.meta_dnode))
                 } else {
-                    block::whole(&object, at)
+                    block::whole(&object, at, MOST_CONTENT)
                 },
                 path,
             )?;
@@ -209,19 +209,22 @@ impl View<'_, '_> {
         let row = Row::of(name, object);
         let Parts { dnode, content, blocks } = self.parts;
         let look = &self.options.look;
-        let dnode = dnode.then(|| content::dnode(object, look, has_sealed_dnodes(&set.meta_dnode)));
-        let content = content.then(|| content::content(object, look));
+        let form = Form { look, is_json: self.session.global.json };
+        // one that was named may be a large one
+        let most = if self.options.object.is_some() { MOST_CONTENT } else { MOST_OF_EACH };
+        let mut dnode = dnode.then(|| content::dnode(object, &form, has_sealed_dnodes(&set.meta_dnode)));
+        let mut content = content.then(|| content::content(object, &form, most));
         let is_json = self.session.global.json;
         if is_json {
             let mut line = serde_json::to_value(&row).unwrap_or_default();
             if let Value::Object(line) = &mut line {
-                let mut add = |key: &str, told: &Option<Told>| {
+                let mut add = |key: &str, told: &mut Option<Told>| {
                     if let Some(told) = told {
-                        line.insert(key.into(), told.json.clone());
+                        line.insert(key.into(), std::mem::take(&mut told.json));
                     }
                 };
-                add("dnode", &dnode);
-                add("content", &content);
+                add("dnode", &mut dnode);
+                add("content", &mut content);
                 if blocks {
                     let all = object.tree().map(|(block, _)| blocks::json(&block)).collect();
                     line.insert("blocks".into(), Value::Array(all));
@@ -286,7 +289,8 @@ impl View<'_, '_> {
                 return Ok(());
             }
         }
-        let told = content::of_found(&found, &self.options.look);
+        let told =
+            content::of_found(&found, &Form { look: &self.options.look, is_json: self.session.global.json });
         told.doubts.iter().for_each(|doubt| self.session.warn(format!("{}: {doubt}", plain(name))));
         if self.session.global.json {
             return print_line(
@@ -309,6 +313,8 @@ fn dnodes_below(set: &ObjectSet, loss: &Loss) -> Option<(u64, u64)> {
     Some((first, end.checked_sub(1)?))
 }
 
+/// Bytes of the content of each object that are decoded where all are.
+const MOST_OF_EACH: u64 = 512 << 10;
 /// Bytes of a pointer, and of a slot of dnodes.
 const BLKPTR_BYTES: u64 = 128;
 const SLOT_BYTES: u64 = 512;
