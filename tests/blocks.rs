@@ -263,6 +263,9 @@ transcripts! {
     dva_no_such_side: "zexplore dva 0:fee00:400 --copy 7 -p fixtures/mirror2";
     dva_no_such_vdev: "zexplore dva 7:fee00:400 -p fixtures/mirror2";
     dva_behind_the_end: "zexplore dva 0:fee00000000:400 -p fixtures/simple";
+    dva_across_the_end: "zexplore dva 0:3b80000:10000 --where -p fixtures/simple";
+    dva_that_is_no_block: "zexplore dva 0:ff201:201 --where -p fixtures/simple";
+    decode_by_dva_across_the_end: "zfsp-decode blkptr -p fixtures/simple --dva 0:3b80000:10000";
     dva_unknown_flag: "zexplore dva 0:fee00:400:dx -p fixtures/simple";
     bp_whole: "zexplore bp 'DVA[0]=<0:ff200:200> DVA[1]=<0:10dac00:200> DVA[2]=<0:2076400:200> [L0 DMU objset] fletcher4 lz4 unencrypted LE contiguous unique triple size=1000L/200P birth=49L/49P fill=90 cksum=0000000afa219b08:0000047b2891835d:0000ee09540d9682:00217b3dfa4f8f58' -p fixtures/simple";
     bp_row_of_zdb: "zexplore bp '0:fee00:400 20000L/400P F=90 B=49/49 cksum=000000980e032d3b:00004791d383d2c6:00143420108ba590:045b588b47a82d56' -p fixtures/simple";
@@ -296,6 +299,12 @@ transcripts! {
     decode_no_pointer: "zfsp-decode blkptr 'DVA[0]=<1:ff200>'";
     decode_sixteen_bytes: "zfsp-decode dva --hex '08 00 00 00 01 00 00 00 10 80 01 00 00 00 00 00'";
     decode_no_block: "zfsp-decode auto -p fixtures/simple";
+    decode_sealed_dnode: "zfsp-decode dnode -p fixtures/encryption-pool --object 'lab:#2'";
+    decode_bonus: "zfsp-decode dsl-dir -p fixtures/simple --object 'mos:#35'";
+    decode_bonus_of_another_kind: "zfsp-decode dsl-dataset -p fixtures/simple --object 'mos:#32'";
+    decode_sealed_bonus: "zfsp-decode sa -p fixtures/encryption-pool --object 'lab:#2'";
+    decode_object_without_blocks: "zfsp-decode auto -p fixtures/simple --object 'mos:#41'";
+    decode_block_behind_the_last: "zfsp-decode auto -p fixtures/simple --object 'lab/n1:#34:7'";
 }
 
 /// Every object of every dataset with all parts: nothing is wrong, nothing is left unexplained.
@@ -306,6 +315,19 @@ fn everything_of_sound_pools() {
         let end = out.lines().rev().take(12).collect::<Vec<_>>();
         assert!(end[0] == "--- exit code 0" && !out.contains("--- standard error"), "{name}: {end:#?}");
     }
+}
+
+/// Ciphertext is no corruption: whatever shows dnodes of encrypted datasets reads nothing into their bonuses.
+#[test]
+fn bonuses_that_are_encrypted() {
+    for name in ["encryption-pool", "unclean-zil-encrypted"] {
+        let out = transcript(&format!("zexplore objset --everything -p fixtures/{name}"), None);
+        let (_, errors) = out.split_once("--- standard error\n").unwrap();
+        let odd = |line: &&str| !line.ends_with(": encrypted") && !line.starts_with("---");
+        assert_eq!(errors.lines().filter(odd).collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
+    }
+    let out = transcript("zexplore objset 0 -P -d lab -p fixtures/encryption-pool", None);
+    assert!(out.ends_with("--- exit code 0\n") && !out.contains("--- standard error"));
 }
 
 /// A copy of a fixture with bytes of its devices overwritten: `(image, offset, length)`.

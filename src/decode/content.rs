@@ -32,6 +32,46 @@ pub fn structure(kind: ObjectType, bonus: &Bonus<'_>) -> Option<&'static str> {
     }
 }
 
+/// Names of the structures of bonuses.
+pub const BONUSES: [&str; 14] = [
+    "fuid-size",
+    "bpobj-header",
+    "dsl-dir",
+    "dsl-dataset",
+    "history-header",
+    "deadlist-header",
+    "space-map-header",
+    "sa",
+    "znode",
+    "bptree-header",
+    "indirect-mapping-header",
+    "brt-vdev",
+    "ddt-log-header",
+    "redaction-list-header",
+];
+
+/// Name of the structure of a bonus, one of [`BONUSES`]; `None` for what has none.
+#[must_use]
+pub fn of_bonus(bonus: &Bonus<'_>) -> Option<&'static str> {
+    Some(match bonus {
+        Bonus::Size(_) => "fuid-size",
+        Bonus::Bpobj(_) => "bpobj-header",
+        Bonus::DslDir(_) => "dsl-dir",
+        Bonus::DslDataset(_) => "dsl-dataset",
+        Bonus::History(_) => "history-header",
+        Bonus::Deadlist(_) => "deadlist-header",
+        Bonus::SpaceMap(_) => "space-map-header",
+        Bonus::Sa(_) => "sa",
+        Bonus::Znode(_) => "znode",
+        Bonus::Bptree(_) => "bptree-header",
+        Bonus::Mapping(_) => "indirect-mapping-header",
+        Bonus::Brt(_) => "brt-vdev",
+        Bonus::DdtLog(_) => "ddt-log-header",
+        Bonus::Redaction(_) => "redaction-list-header",
+        Bonus::Births(_) | Bonus::Raw(_) => return None,
+    })
+}
+
 /// Name of the structure of the block that a pointer leads to, as far as the pointer tells: of new-style types the
 /// bonus of the dnode would say more.
 #[must_use]

@@ -1,21 +1,23 @@
 //! A block of a pool by its pointer or by its object: verified and decompressed.
 
 use zfsp::block::{Block, Lost};
-use zfsp::decode::content;
+use zfsp::decode::{Decoded, content};
 use zfsp::error::Error;
 use zfsp::object::{Loss, Object};
 use zfsp::pool::Pool;
 use zfsp::vdev::Extent;
 use zfsp_grammar::algorithms::{Checksum, Compression};
-use zfsp_grammar::blkptr::Pointer;
+use zfsp_grammar::blkptr::{BLKPTR_SIZE, Pointer};
 use zfsp_grammar::bonus::Bonus;
+use zfsp_grammar::catalogue::Structure;
 use zfsp_grammar::input::Order;
 use zfsp_grammar::notation::{Notation, Open};
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::shared::exit::{Exit, Failure};
-use crate::shared::place::{Flags, Part, Place, Raw, TRIED, guess, pointer_bytes};
+use crate::shared::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
 use crate::shared::pool::{Named, object_set};
+use crate::shared::seal::{self, has_sealed_dnodes, is_under_mac};
 
 /// Bytes, and what they are.
 #[derive(Clone, Debug)]
@@ -34,6 +36,15 @@ pub(crate) struct Found {
     pub(crate) doubts: Vec<String>,
     /// What was left out.
     pub(crate) note: Option<String>,
+    /// They are dnodes of an encrypted dataset: bonuses may be ciphertext.
+    pub(crate) is_sealed: bool,
+}
+
+impl Found {
+    /// Read as `structure`.
+    pub(crate) fn decoded(&self, structure: &Structure) -> Decoded<'_> {
+        seal::decode(structure, &self.bytes, self.at, self.order, 1, self.is_sealed)
+    }
 }
 
 /// Algorithms of checksums that are tried, the usual ones first.
@@ -97,6 +108,7 @@ pub(crate) fn of_pointer(pool: &Pool, pointer: &Pointer, name: String) -> Result
         structure: content::of_pointer(pointer),
         doubts,
         note: None,
+        is_sealed: is_under_mac(pointer) && pointer.r#type() == ObjectType::DNODE,
     })
 }
 
@@ -121,9 +133,20 @@ pub(crate) fn first_copy(pointer: &Pointer) -> String {
 
 /// The block at a place, as its flags want it: decompressed, a gang block joined.
 pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
-    let Raw { bytes, doubts } = place.read(pool, Extent::ANY_BIRTH, Part::Whole)?;
-    let mut found =
-        Found { name: place.to_string(), bytes, at: 0, order: None, structure: None, doubts, note: None };
+    let Raw { bytes, mut doubts } = place.read(pool, Extent::ANY_BIRTH, Part::Whole)?;
+    doubts.extend(place.misfits(pool));
+    // the header of a gang block proves itself
+    let note = (!place.flags.gang).then(|| format!("{place}: {UNPROVEN}"));
+    let mut found = Found {
+        name: place.to_string(),
+        bytes,
+        at: 0,
+        order: None,
+        structure: None,
+        doubts,
+        note,
+        is_sealed: false,
+    };
     let Flags { pointer_at, decompress, gang, indirect, raw: _ } = place.flags;
     if decompress || place.lsize.is_some_and(|lsize| lsize != place.psize) {
         let guessed = guess(&found.bytes, place.lsize);
@@ -179,8 +202,16 @@ impl Target {
             set.object(self.object).map_err(failure)?
         };
         let name = format!("{name}:#{}", self.object);
+        let is_sealed = has_sealed_dnodes(&set.meta_dnode);
         match self.block {
             Some(blkid) => {
+                if blkid > object.maxblkid || object.size() == 0 {
+                    let has = match object.size() {
+                        0 => "no blocks".into(),
+                        _ => format!("blocks 0 to {}", object.maxblkid),
+                    };
+                    return Err(Failure(Exit::Nothing, format!("{name} has {has}")));
+                }
                 let pointer = object.pointer(blkid).map_err(failure)?;
                 let block = object.block(blkid).map_err(failure)?;
                 let doubts =
@@ -188,12 +219,26 @@ impl Target {
                 let (bytes, order) = (block.bytes, Some(block.order));
                 let name = format!("{name}:{blkid}");
                 let structure = if pointer.is_hole() { None } else { structure(&object) };
-                Ok(Found { name, bytes, at: 0, order, structure, doubts, note: None })
+                let is_sealed = has_sealed_dnodes(&object);
+                Ok(Found { name, bytes, at: 0, order, structure, doubts, note: None, is_sealed })
             }
-            None if wanted == Some("dnode") => Ok(dnode(&object, name)),
+            None if wanted == Some("dnode") => Ok(dnode(&object, name, is_sealed)),
             None => match (structure(&object), wanted) {
-                (None, None) => Ok(dnode(&object, name)),
-                (structure, _) => Ok(Found { structure, ..whole(&object, name) }),
+                (None, None) => Ok(dnode(&object, name, is_sealed)),
+                (told, Some(wanted)) if told != Some(wanted) && content::BONUSES.contains(&wanted) => {
+                    bonus(&object, name, is_sealed, wanted)
+                }
+                _ => {
+                    let found = whole(&object, name.clone(), MOST_CONTENT);
+                    match (found.bytes.is_empty() && found.doubts.is_empty(), wanted) {
+                        (false, _) => Ok(found),
+                        (true, Some(_)) => Err(Failure(Exit::Nothing, format!("{name} has no content"))),
+                        (true, None) => {
+                            let note = Some(format!("{name} has no content: this is its dnode"));
+                            Ok(Found { note, ..dnode(&object, name, is_sealed) })
+                        }
+                    }
+                }
             },
         }
     }
@@ -211,8 +256,8 @@ pub(crate) fn structure(object: &Object) -> Option<&'static str> {
     }
 }
 
-/// The dnode of an object, with its bonus.
-pub(crate) fn dnode(object: &Object, name: String) -> Found {
+/// The dnode of an object, with its bonus; of an encrypted dataset it is sealed.
+pub(crate) fn dnode(object: &Object, name: String, is_sealed: bool) -> Found {
     let (bytes, order) = object.dnode_bytes();
     let structure = Some("dnode");
     Found {
@@ -223,20 +268,44 @@ pub(crate) fn dnode(object: &Object, name: String) -> Found {
         structure,
         doubts: Vec::new(),
         note: None,
+        is_sealed,
     }
 }
 
-/// Bytes of an object's content that are decoded at once.
+/// The bonus of an object, if it is what is wanted.
+fn bonus(object: &Object, name: String, is_sealed: bool, wanted: &str) -> Result<Found, Failure> {
+    let nothing = |why: String| Failure(Exit::Nothing, format!("{name}: no {wanted}: {why}"));
+    if object.bonuslen == 0 {
+        return Err(nothing("it has no bonus".into()));
+    }
+    if is_sealed && object.bonustype.is_encrypted() {
+        return Err(nothing("its bonus is encrypted, and it takes the key to read it".into()));
+    }
+    let structure = object.dnode().and_then(|dnode| content::of_bonus(&dnode.bonus));
+    if let Some(other) = structure.filter(|name| *name != wanted) {
+        return Err(nothing(format!("its bonus is {other}")));
+    }
+    let (bytes, order) = object.dnode_bytes();
+    let at = object.pointers.len().saturating_mul(BLKPTR_SIZE).saturating_add(POINTERS_AT);
+    let bytes = bytes.iter().skip(at).take(object.bonuslen.into()).copied().collect();
+    let doubts = Vec::new();
+    Ok(Found { name, bytes, at, order: Some(order), structure, doubts, note: None, is_sealed: false })
+}
+
+/// Where the pointers of a dnode stand.
+const POINTERS_AT: usize = 64;
+
+/// Bytes of the content of one object that are decoded at once.
 pub(crate) const MOST_CONTENT: u64 = 4 << 20;
 
-/// The content of an object, as far as it counts and is not more than [`MOST_CONTENT`].
-pub(crate) fn whole(object: &Object, name: String) -> Found {
-    let mut content = object.content(MOST_CONTENT);
+/// The content of an object, as far as it counts and is not more than `most` bytes.
+pub(crate) fn whole(object: &Object, name: String, most: u64) -> Found {
+    let mut content = object.content(most);
     let doubts = content.losses.iter().map(ToString::to_string).collect();
     let length = object.dnode().and_then(|dnode| content::length(&dnode.bonus));
     let counts = length.map_or(object.size(), |length| u64::try_from(length).unwrap_or(u64::MAX));
-    let note = (counts > MOST_CONTENT)
-        .then(|| format!("{name}: only the first {MOST_CONTENT:#x} of {counts:#x} bytes are decoded"));
+    let note =
+        (counts > most).then(|| format!("{name}: only the first {most:#x} of {counts:#x} bytes are decoded"));
     if let Some(length) = length {
         content.bytes.truncate(length);
     }
@@ -248,5 +317,6 @@ pub(crate) fn whole(object: &Object, name: String) -> Found {
         structure: structure(object),
         doubts,
         note,
+        is_sealed: has_sealed_dnodes(object),
     }
 }

@@ -8,4 +8,5 @@ pub(crate) mod number;
 pub(crate) mod output;
 pub(crate) mod place;
 pub(crate) mod pool;
+pub(crate) mod seal;
 pub(crate) mod show;

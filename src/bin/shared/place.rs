@@ -105,6 +105,12 @@ fn size(text: &str) -> Result<usize, String> {
     }
 }
 
+/// In which physical sizes count.
+const UNIT: u64 = 512;
+
+/// What is to be said of bytes that were found by their place.
+pub(crate) const UNPROVEN: &str = "nothing proves these bytes: their pointer would";
+
 /// Which part of what lies there is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -128,6 +134,25 @@ impl Place {
     /// The place of a block that was written in `birth`.
     pub(crate) fn extent(&self, birth: u64) -> Extent {
         Extent { offset: self.offset, size: self.psize, birth }
+    }
+
+    /// Why no block can lie just there.
+    pub(crate) fn misfits(&self, pool: &Pool) -> Vec<String> {
+        let Some(top) = pool.store.vdevs.top(self.vdev) else { return Vec::new() };
+        let size = u64::try_from(self.psize).unwrap_or(u64::MAX);
+        let end = self.offset.saturating_add(size);
+        let sector = u64::try_from(top.sector()).unwrap_or(UNIT);
+        let mut all = Vec::new();
+        if let Some(asize) = top.config.asize.filter(|asize| end > *asize) {
+            all.push(format!("{self}: ends at {end:#x}, but vdev {:x} is of {asize:#x} bytes", self.vdev));
+        }
+        if !self.offset.is_multiple_of(sector) {
+            all.push(format!("{self}: blocks start at multiples of {sector:#x}"));
+        }
+        if !size.is_multiple_of(UNIT) {
+            all.push(format!("{self}: blocks have multiples of {UNIT:#x} bytes"));
+        }
+        all
     }
 
     /// Position of the first byte on a plain device: gang headers are proven by it.

@@ -22,6 +22,7 @@ use crate::shared::block::{first_copy, settle};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::hex;
 use crate::shared::output::print;
+use crate::shared::seal::{self, is_under_mac};
 use crate::shared::show::{Look, names, structure, tell_troubles, write};
 use crate::style::{BAD, GOOD, ODD, TITLE};
 
@@ -116,7 +117,8 @@ impl Told<'_> {
             if self.options.raw && self.options.structure.is_none() { None } else { self.structure()? };
         let decoded = match (self.block, chosen) {
             (Ok((bytes, order)), Some(structure)) => {
-                Some(decode::decode(structure, bytes, 0, Some(*order), 1))
+                let is_sealed = is_under_mac(&pointer);
+                Some(seal::decode(structure, bytes, 0, Some(*order), 1, is_sealed))
             }
             _ => None,
         };

@@ -19,7 +19,7 @@ use crate::shared::exit::{Exit, Failure};
 use crate::shared::hex;
 use crate::shared::number::number;
 use crate::shared::output::{print, print_json};
-use crate::shared::place::{PLACE_HELP, Part, Place, Raw, guess, pointer_bytes};
+use crate::shared::place::{PLACE_HELP, Part, Place, Raw, UNPROVEN, guess, pointer_bytes};
 use crate::shared::show::{Look, decompression, names, structure, write};
 use crate::style::DIM;
 
@@ -65,6 +65,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let pool = session.pool()?;
     let Options { place, look, .. } = options;
     let birth = options.birth.unwrap_or(Extent::ANY_BIRTH);
+    place.misfits(&pool).iter().for_each(|misfit| session.warn(misfit));
     if options.is_where {
         return whereabouts(session, &pool, place, birth);
     }
@@ -142,7 +143,14 @@ fn show(
         (None, None) => (None, rest, start),
     };
     match structure {
-        Some(structure) => look.show(session.global.json, &decoded(structure, rest, at), &place.to_string()),
+        Some(structure) => {
+            let decoded = decoded(structure, rest, at);
+            // some prove themselves
+            if decoded.verified.is_empty() {
+                anstream::eprintln!("{DIM}{place}  {UNPROVEN}{DIM:#}");
+            }
+            look.show(session.global.json, &decoded, &place.to_string())
+        }
         None if session.global.json => {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             let compression = compression.map(|algorithm| algorithm.to_string());
@@ -156,7 +164,7 @@ fn show(
                 Some(algorithm) => format!("{:#x} bytes, {algorithm}; ", bytes.len()),
                 None => String::new(),
             };
-            let head = format!("{DIM}{place}  {how}nothing proves these bytes: their pointer would{DIM:#}");
+            let head = format!("{DIM}{place}  {how}{UNPROVEN}{DIM:#}");
             anstream::eprintln!("{head}");
             print(&hex::dump(rest))
         }

@@ -15,8 +15,8 @@ use crate::shared::show::{Look, decompression, names};
 /// Tells what bytes of ZFS say: every field with its place, its bytes, its value and its meaning.
 ///
 /// FILE is a device, an image, a block or a dump of one: raw bytes, packed with zstd, or the text
-/// of xxd, hexdump -C, zdb -R, or bare hex. With -p and --dva, --bp or --object it is a block of a pool, verified and
-/// decompressed.
+/// of xxd, hexdump -C, zdb -R, or bare hex. With -p and --bp or --object it is a block of a pool, verified and
+/// decompressed; with -p and --dva nothing proves it.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(group = ArgGroup::new("what").required(true).args(["structure", "list", "spec", "completions"]))]

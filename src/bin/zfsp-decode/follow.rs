@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
-use zfsp::decode::{self, Decoded};
+use zfsp::decode::Decoded;
 use zfsp::pool::Pool;
 use zfsp::view::json;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Pointer};
@@ -110,7 +110,7 @@ fn pointers(decoded: &Decoded<'_>) -> Vec<(usize, Pointer)> {
 
 fn decode(found: &Found) -> Option<Decoded<'_>> {
     let structure = catalogue::find(found.structure?)?;
-    Some(decode::decode(structure, &found.bytes, 0, found.order, 1))
+    Some(found.decoded(structure))
 }
 
 fn text(args: &Args, below: &[Below], more: usize, depth: usize) -> String {

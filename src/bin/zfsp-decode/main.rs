@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use zfsp::decode::{self, auto, extent};
+use zfsp::decode::{auto, extent};
 use zfsp::view::spec;
 use zfsp_grammar::catalogue::{self, FAMILIES};
 use zfsp_grammar::input::Order;
@@ -21,6 +21,7 @@ mod source;
 use args::Args;
 use shared::exit::{Exit, Failure, end};
 use shared::output::{ERROR, print};
+use shared::seal;
 use shared::show::structure;
 use source::Source;
 
@@ -63,7 +64,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         let best = best.structure;
         (best, if args.length.is_none() { extent::trim(best.name, bytes) } else { bytes })
     };
-    let decoded = decode::decode(structure, bytes, at, order, args.count);
+    let decoded = seal::decode(structure, bytes, at, order, args.count, source.is_sealed);
     if decoded.is_nothing() {
         let (path, place, problem) = decoded.first_problem().map_or_else(
             || (name.to_owned(), at, "no field could be read".into()),

@@ -31,6 +31,8 @@ pub(crate) struct Source {
     pub(crate) bytes: Vec<u8>,
     /// Whether some of them were lost, or may be wrong: standard error has said so.
     pub(crate) is_damaged: bool,
+    /// They are dnodes of an encrypted dataset: bonuses may be ciphertext.
+    pub(crate) is_sealed: bool,
     /// What the way to the bytes tells of them.
     pub(crate) structure: Option<&'static str>,
     pub(crate) order: Option<Order>,
@@ -96,8 +98,9 @@ impl Source {
         if let Some(note) = &found.note {
             anstream::eprintln!("{note}");
         }
-        let Found { name, bytes, at, order, structure, .. } = found;
-        Self { name, at, bytes, order, structure, pool: Some(pool), is_damaged, device: None }.cut(args, None)
+        let Found { name, bytes, at, order, structure, is_sealed, .. } = found;
+        let pool = Some(pool);
+        Self { name, at, bytes, order, structure, pool, is_damaged, is_sealed, device: None }.cut(args, None)
     }
 
     fn of_file(args: &Args, path: &Path, structure: &str) -> Result<Self, Failure> {

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use zfsp::block::Block;
-use zfsp::decode::{self, Decoded};
 use zfsp::object::{Loss, Object};
 use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
@@ -30,35 +29,24 @@ pub(super) struct Told {
     pub(super) note: Option<String>,
 }
 
-/// The dnode, field by field, with its bonus, unless that is encrypted.
-pub(super) fn dnode(object: &Object, look: &Look, is_encrypted: bool) -> Told {
-    let found = block::dnode(object, object.at.to_string());
-    if is_encrypted && object.bonustype.is_encrypted() {
-        decoded(&found, look, hide_bonus)
-    } else {
-        of_found(&found, look)
-    }
+/// How it is to be told: for readers or for programs, not both.
+pub(super) struct Form<'f> {
+    pub(super) look: &'f Look,
+    pub(super) is_json: bool,
 }
 
-/// Takes away what was read into a bonus that is ciphertext.
-fn hide_bonus(decoded: &mut Decoded<'_>) {
-    let nodes = &mut decoded.tree.nodes;
-    let Some(bonus) = nodes.iter().position(|node| node.name() == "bonus") else { return };
-    let depth = nodes.get(bonus).map_or(0, |node| node.depth);
-    let below = nodes.iter().skip(bonus.saturating_add(1)).take_while(|node| node.depth > depth).count();
-    nodes.drain(bonus.saturating_add(1)..bonus.saturating_add(1).saturating_add(below));
-    if let Some(node) = nodes.get_mut(bonus) {
-        node.value = tree::Value::says("encrypted: it takes the key to read it");
-        node.problem = None;
-    }
+/// The dnode, field by field, with its bonus, unless that is encrypted.
+pub(super) fn dnode(object: &Object, form: &Form<'_>, is_encrypted: bool) -> Told {
+    of_found(&block::dnode(object, object.at.to_string(), is_encrypted), form)
 }
 
 /// The parsed content: what the type says it is.
-pub(super) fn content(object: &Object, look: &Look) -> Told {
+pub(super) fn content(object: &Object, form: &Form<'_>, most: u64) -> Told {
+    let look = form.look;
     let mut told = match block::structure(object) {
         // a ZAP in full is the tree of its blocks, else what it maps to what
-        Some("zap") if !look.full && !look.values => zap(object),
-        Some(_) if object.size() > 0 => of_found(&block::whole(object, object.at.to_string()), look),
+        Some("zap") if !look.full && !look.values => zap(object, form.is_json),
+        Some(_) if object.size() > 0 => of_found(&block::whole(object, object.at.to_string(), most), form),
         Some(_) => said("nothing was ever written"),
         None => said(&format!(
             "{:#x} bytes of {}, which have no structure: --dump FILE writes them",
@@ -71,9 +59,10 @@ pub(super) fn content(object: &Object, look: &Look) -> Told {
         Some(Ok(Block { bytes, order, faults })) => {
             let doubts = faults.iter().map(ToString::to_string).collect();
             let name = format!("{} spill block", object.at);
-            let found =
-                Found { name, bytes, at: 0, order: Some(order), structure: Some("sa"), doubts, note: None };
-            let spill = of_found(&found, look);
+            let structure = Some("sa");
+            let (order, note, is_sealed) = (Some(order), None, false);
+            let found = Found { name, bytes, at: 0, order, structure, doubts, note, is_sealed };
+            let spill = of_found(&found, form);
             told.text.push_str(&format!("{DIM}spill block{DIM:#}\n{}", spill.text));
             told.json = json!({ "content": told.json, "spill": spill.json });
             told.doubts.extend(spill.doubts);
@@ -89,29 +78,26 @@ fn said(what: &str) -> Told {
 
 /// Writes the page that a browser shows.
 pub(super) fn page(found: &Found, path: &Path) -> Result<(), Failure> {
-    let Found { name, bytes, at, order, structure, .. } = found;
-    let Some(structure) = structure.and_then(catalogue::find) else { return Ok(()) };
-    let decoded = decode::decode(structure, bytes, *at, *order, 1);
-    show::write(path, html::page(&Page { source: name, ..Page::from(&decoded) }).as_bytes()).map(drop)
+    let Some(structure) = found.structure.and_then(catalogue::find) else { return Ok(()) };
+    let decoded = found.decoded(structure);
+    show::write(path, html::page(&Page { source: &found.name, ..Page::from(&decoded) }).as_bytes()).map(drop)
 }
 
 /// Decodes bytes whose structure is known.
-pub(super) fn of_found(found: &Found, look: &Look) -> Told {
-    decoded(found, look, |_| {})
-}
-
-/// The same; `amend` has a look at the tree.
-fn decoded(found: &Found, look: &Look, amend: impl FnOnce(&mut Decoded<'_>)) -> Told {
-    let Found { name, bytes, at, order, structure, doubts, note } = found;
+pub(super) fn of_found(found: &Found, form: &Form<'_>) -> Told {
+    let Found { name, structure, doubts, note, .. } = found;
     let Some(structure) = structure.and_then(catalogue::find) else { return Told::default() };
-    let mut decoded = decode::decode(structure, bytes, *at, *order, 1);
-    amend(&mut decoded);
+    let decoded = found.decoded(structure);
     let mut doubts = doubts.clone();
     let problem =
         |(k, problem): (usize, tree::Problem)| format!("{name}: {}: {}", decoded.tree.path(k), problem.text);
     doubts.extend(decoded.tree.problems().take(MOST_PROBLEMS).map(problem));
-    let json = serde_json::to_value(document(&decoded)).unwrap_or_default();
-    Told { text: look.text(&decoded), json, doubts, note: note.clone() }
+    let told = Told { doubts, note: note.clone(), ..Told::default() };
+    if form.is_json {
+        Told { json: serde_json::to_value(document(&decoded)).unwrap_or_default(), ..told }
+    } else {
+        Told { text: form.look.text(&decoded), ..told }
+    }
 }
 
 /// Problems of one object that are named.
@@ -119,7 +105,7 @@ const MOST_PROBLEMS: usize = 5;
 /// Attributes of one object that are shown.
 const MOST_ATTRIBUTES: usize = 100_000;
 
-fn zap(object: &Object) -> Told {
+fn zap(object: &Object, is_json: bool) -> Told {
     let mut told = Told::default();
     let zap = match Zap::of(object) {
         Ok(zap) => zap,
@@ -149,20 +135,26 @@ fn zap(object: &Object) -> Told {
     let is_directory = object.r#type == ObjectType::DIRECTORY_CONTENTS;
     let mut entries = Vec::new();
     for entry in &all {
-        let (value, dirent) = (&entry.value, entry.value.first().filter(|_| is_directory).map(Dirent));
+        let value = &entry.value;
+        if is_json {
+            let numbers: Vec<u64> = value.iter().collect();
+            let mut item = json!({ "key": name(entry), "width": value.width, "value": numbers });
+            if let (Some(text), Value::Object(item)) = (value.text(), &mut item) {
+                item.insert("text".into(), text.to_string().into());
+            }
+            entries.push(item);
+            continue;
+        }
+        let dirent = value.first().filter(|_| is_directory).map(Dirent);
         let shown = match dirent {
             Some(dirent) => format!("{}  {DIM}{}{DIM:#}", dirent.object(), dirent.kind()),
             None => integers(value),
         };
         told.text.push_str(&format!("{:width$}  {shown}\n", name(entry)));
-        let numbers: Vec<u64> = value.iter().collect();
-        let mut item = json!({ "key": name(entry), "width": value.width, "value": numbers });
-        if let (Some(text), Value::Object(item)) = (value.text(), &mut item) {
-            item.insert("text".into(), text.to_string().into());
-        }
-        entries.push(item);
     }
-    told.json = json!({ "entries": entries });
+    if is_json {
+        told.json = json!({ "entries": entries });
+    }
     told
 }
 

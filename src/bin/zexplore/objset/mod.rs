@@ -16,13 +16,14 @@ use zfsp::pool::Pool;
 use zfsp_grammar::blkptr::Pointer;
 
 use crate::session::Session;
-use crate::shared::block::{self, Found};
+use crate::shared::block::{self, Found, MOST_CONTENT};
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{print, written};
 use crate::shared::pool::{MOS, Named, object_set};
+use crate::shared::seal::has_sealed_dnodes;
 use crate::shared::show::Look;
 use crate::style::{DIM, TITLE, plain};
-use content::Told;
+use content::{Form, Told};
 use row::Row;
 
 /// Without OBJECT a table of all; with it dnode and content, unless other parts are asked for.
@@ -185,7 +186,11 @@ impl View<'_, '_> {
             let is_dnode = self.options.dnode || block::structure(&object).is_none();
             let at = object.at.to_string();
             content::page(
-                &if is_dnode { block::dnode(&object, at) } else { block::whole(&object, at) },
+                &if is_dnode {
+                    block::dnode(&object, at, has_sealed_dnodes(&set.meta_dnode))
+                } else {
+                    block::whole(&object, at, MOST_CONTENT)
+                },
                 path,
             )?;
             if self.options.look.is_page_only() {
@@ -204,19 +209,22 @@ impl View<'_, '_> {
         let row = Row::of(name, object);
         let Parts { dnode, content, blocks } = self.parts;
         let look = &self.options.look;
-        let dnode = dnode.then(|| content::dnode(object, look, is_encrypted(set)));
-        let content = content.then(|| content::content(object, look));
+        let form = Form { look, is_json: self.session.global.json };
+        // one that was named may be a large one
+        let most = if self.options.object.is_some() { MOST_CONTENT } else { MOST_OF_EACH };
+        let mut dnode = dnode.then(|| content::dnode(object, &form, has_sealed_dnodes(&set.meta_dnode)));
+        let mut content = content.then(|| content::content(object, &form, most));
         let is_json = self.session.global.json;
         if is_json {
             let mut line = serde_json::to_value(&row).unwrap_or_default();
             if let Value::Object(line) = &mut line {
-                let mut add = |key: &str, told: &Option<Told>| {
+                let mut add = |key: &str, told: &mut Option<Told>| {
                     if let Some(told) = told {
-                        line.insert(key.into(), told.json.clone());
+                        line.insert(key.into(), std::mem::take(&mut told.json));
                     }
                 };
-                add("dnode", &dnode);
-                add("content", &content);
+                add("dnode", &mut dnode);
+                add("content", &mut content);
                 if blocks {
                     let all = object.tree().map(|(block, _)| blocks::json(&block)).collect();
                     line.insert("blocks".into(), Value::Array(all));
@@ -273,6 +281,7 @@ impl View<'_, '_> {
             structure: Some("objset"),
             doubts,
             note: None,
+            is_sealed: false,
         };
         if let Some(path) = &self.options.look.html {
             content::page(&found, path)?;
@@ -280,7 +289,8 @@ impl View<'_, '_> {
                 return Ok(());
             }
         }
-        let told = content::of_found(&found, &self.options.look);
+        let told =
+            content::of_found(&found, &Form { look: &self.options.look, is_json: self.session.global.json });
         told.doubts.iter().for_each(|doubt| self.session.warn(format!("{}: {doubt}", plain(name))));
         if self.session.global.json {
             return print_line(
@@ -290,13 +300,6 @@ impl View<'_, '_> {
         print(&headline(name, set))?;
         print(&format!("{}\n", told.text)).map(drop)
     }
-}
-
-/// Whether the set belongs to an encrypted dataset: then its blocks are under MACs.
-fn is_encrypted(set: &ObjectSet) -> bool {
-    let is_under_mac =
-        |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
-    set.meta_dnode.pointers.iter().any(is_under_mac)
 }
 
 /// The numbers of the objects whose dnodes are below a block that is lost.
@@ -310,6 +313,8 @@ fn dnodes_below(set: &ObjectSet, loss: &Loss) -> Option<(u64, u64)> {
     Some((first, end.checked_sub(1)?))
 }
 
+/// Bytes of the content of each object that are decoded where all are.
+const MOST_OF_EACH: u64 = 512 << 10;
 /// Bytes of a pointer, and of a slot of dnodes.
 const BLKPTR_BYTES: u64 = 128;
 const SLOT_BYTES: u64 = 512;
