@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_loss_is_told_once() {
         let mut said = Said::default();
-        let mut once = |text| said.once(text);
+        let mut once = |text: &str| said.once(text);
         let loss = "MOS object 1 block 2: no copy is right (d3.img: device missing)";
         assert_eq!(once(loss).as_deref(), Some(loss));
         assert_eq!(once("MOS object 1 block 2: no copy is right (d2.img: device missing)"), None);
