@@ -273,6 +273,8 @@ transcripts! {
     bp_encrypted: "zexplore bp '0:2e800:1800 20000L/1800P F=1 B=11/11 cksum=12a63319e622f759:15aa57cbb2425587:8374ec3e2b236b24:ffd38f849dc788d0' --values -p fixtures/encryption-suites";
     bp_raw: "zexplore bp '0:fe400:200 4000L/200P F=1 B=49/49 cksum=0000001e5ccb9163:000008ac6eef3e23:0001563089d46195:0025dfe2997e4ff0' --raw --values -p fixtures/simple";
     bp_that_is_wrong: "zexplore bp '0:fe400:200 4000L/200P F=1 B=49/49 cksum=1:2:3:4' -p fixtures/simple";
+    bp_hole: "zexplore bp HOLE -p fixtures/simple";
+    bp_hole_of_zeros: "zexplore bp '0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0' -p fixtures/simple";
     bp_embedded: "zexplore bp 'EMBEDDED [L0 DSL props] et=0 lz4 size=200L/2cP birth=5L' -p fixtures/simple";
     objset_encrypted: "zexplore objset 2 -d lab/aes-128-ccm -p fixtures/encryption-suites";
     objset_encrypted_directory: "zexplore objset 34 -d lab/aes-128-ccm -P -p fixtures/encryption-suites";

@@ -31,6 +31,10 @@ transcripts! {
     no_such_pool: "zexplore config --pool tank -p fixtures/simple";
     no_pool: "zexplore uberblocks -p fixtures/simple/zdb/raw";
     several_pools: "zexplore config -p fixtures/split-new fixtures/split-destroyed";
+    label_of_an_older_state: "zexplore label -T 7 -p fixtures/simple";
+    summary_of_no_such_state: "zexplore -T 1 -p fixtures/simple";
+    summary_without_a_checkpoint: "zexplore --checkpoint -p fixtures/simple";
+    config_with_too_many_missing: "zexplore config -p fixtures/raidz1-3/d1.img.zst";
     txg_and_checkpoint: "zexplore -T 7 --checkpoint -p fixtures/checkpoint";
     no_such_txg: "zexplore config -T 3 -p fixtures/pool-version-1";
 

@@ -2,6 +2,8 @@
 //!
 //! Handbook: `docs/format/20-vdevs-raidz.md`, 20.3 to 20.5.
 
+use std::sync::Arc;
+
 use super::layout::{Role, Spot};
 use super::side::Side;
 use super::tree::Way;
@@ -65,11 +67,11 @@ impl Vdevs {
     fn concrete_stretches(&self, id: u32, extent: &Extent) -> Result<Vec<Stretch>, String> {
         match self.way(id) {
             Some(Way::Plain(node)) => {
-                let names: Vec<_> = node.leaves().iter().map(|leaf| leaf.name.clone()).collect();
+                let leaves = node.leaves();
                 let sides = node.sides(extent.offset, Area::Data, extent.birth).into_iter();
                 let whole = |side: Side| Stretch {
                     vdev: id,
-                    child: names.iter().position(|name| *name == side.leaf.name).unwrap_or_default(),
+                    child: leaves.iter().position(|leaf| Arc::ptr_eq(leaf, &side.leaf)).unwrap_or_default(),
                     role: Role::Data,
                     block_offset: 0,
                     len: extent.size,

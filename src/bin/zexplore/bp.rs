@@ -150,7 +150,7 @@ impl Told<'_> {
             return session.show(&facts, |_| String::new());
         }
         let mut out = format!("{TITLE}{pointer}{TITLE:#}\n");
-        if is_partial {
+        if is_partial && !pointer.is_hole() {
             out.push_str(
                 "  the text tells neither type nor algorithms nor byte order: those that fit were found by trying\n",
             );
@@ -159,12 +159,13 @@ impl Told<'_> {
         if let Some(copies) = &copies {
             out.push_str(&format!("\n{TITLE}copies{TITLE:#}\n{}", copies.text()));
         }
-        out.push_str(&format!("\n{TITLE}content{TITLE:#}  {}\n", headline(&content)));
+        out.push_str(&format!("\n{TITLE}content{TITLE:#}  {}\n", headline(&content, pointer.is_hole())));
         match (&decoded, self.block) {
             (Some(decoded), _) => {
                 out.push_str(&look.text(decoded));
                 tell_troubles(decoded);
             }
+            (None, Ok(_)) if pointer.is_hole() => {}
             (None, Ok((bytes, _))) if self.options.raw || chosen.is_none() => {
                 out.push_str(&hex::dump(bytes.get(..MOST_SHOWN).unwrap_or(bytes)));
                 if bytes.len() > MOST_SHOWN {
@@ -240,7 +241,7 @@ impl Told<'_> {
 /// Bytes that a dump shows.
 const MOST_SHOWN: usize = 4096;
 
-fn headline(content: &Content) -> String {
+fn headline(content: &Content, is_hole: bool) -> String {
     let Content { r#type, level, lsize, psize, proof, lost, structure, .. } = content;
     let style = match (lost, proof.ends_with("verified") || proof.starts_with("proven")) {
         (Some(_), _) => BAD,
@@ -248,5 +249,9 @@ fn headline(content: &Content) -> String {
         (None, false) => ODD,
     };
     let structure = structure.map(|name| format!("  {name}")).unwrap_or_default();
+    if is_hole {
+        // its pointer tells its size
+        return format!("{type} L{level}  {style}{proof}{style:#}");
+    }
     format!("{type} L{level}  {lsize:#x} bytes, stored in {psize:#x}  {style}{proof}{style:#}{structure}")
 }

@@ -63,9 +63,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         Err(error) if session.global.txg.is_some() || session.global.checkpoint => return Err(error.into()),
         Err(error) => {
             session.warn(error);
-            session.warn(
-                "only what the labels say is shown; zexplore uberblocks lists the states to try with -T",
-            );
+            session.warn("only what the labels say is shown");
             of_labels(&found)
         }
     };

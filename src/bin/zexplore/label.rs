@@ -77,6 +77,10 @@ struct Uberblocks {
 }
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    if session.global.txg.is_some() || session.global.checkpoint {
+        let what = "labels are those of the newest state: neither -T nor --checkpoint shows others";
+        return Err(Failure(Exit::Usage, what.into()));
+    }
     let gathering = session.gather()?;
     let devices = wanted(session, gathering)?;
     let facts = Facts { devices: devices.iter().map(|device| DeviceFacts::of(device, options)).collect() };

@@ -19,6 +19,7 @@ mod names;
 mod nvlist;
 mod objset;
 mod overview;
+mod said;
 mod session;
 #[path = "../shared/mod.rs"]
 mod shared;

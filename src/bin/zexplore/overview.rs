@@ -9,10 +9,10 @@ use zfsp::pool::Pool;
 use zfsp::zap::Zap;
 use zfsp_grammar::bonus::Bonus;
 use zfsp_grammar::dsl::dir::DslDir;
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Parse};
 use zfsp_grammar::objset::ObjsetType;
 use zfsp_grammar::quantity::{Txg, utc};
-use zfsp_grammar::uberblock::{UBERBLOCK_SIZE, Uberblock};
+use zfsp_grammar::uberblock::Uberblock;
 use zfsp_grammar::zil::chain::ZilBlock;
 
 use crate::vdevs::VdevFacts;
@@ -32,8 +32,8 @@ pub(crate) struct Overview {
     pub(crate) encrypted: Vec<String>,
     /// Live datasets with writes that are only in their intent log.
     pub(crate) unreplayed: Vec<String>,
-    /// The live datasets that take most space.
-    pub(crate) largest: Vec<Sizes>,
+    /// The live datasets, those that take most space first.
+    pub(crate) datasets: Vec<Sizes>,
     pub(crate) checkpoint: Option<Checkpoint>,
     /// What could not be read.
     pub(crate) losses: Vec<String>,
@@ -66,17 +66,14 @@ pub(crate) struct Checkpoint {
     pub(crate) time: String,
 }
 
-/// Datasets that are shown.
-const LARGEST: usize = 6;
-
 impl Overview {
     /// Of this pool on these vdevs.
     pub(crate) fn of(pool: &Pool, vdevs: &VdevFacts) -> Self {
         let datasets = Datasets::of(pool);
         let mut all =
             Self { losses: datasets.losses.iter().map(ToString::to_string).collect(), ..Self::default() };
-        match checkpoint(pool) {
-            Ok(checkpoint) => all.checkpoint = checkpoint,
+        match pool.checkpoint_uberblock() {
+            Ok(kept) => all.checkpoint = kept.as_ref().map(Checkpoint::of),
             Err(error) => all.losses.push(format!("checkpoint: {error}")),
         }
         let visible = || datasets.all.iter().filter(|set| !set.is_hidden);
@@ -98,7 +95,7 @@ impl Overview {
                 None => all.losses.push(format!("{}: its directory cannot be read", set.name)),
             }
         }
-        all.largest = visible()
+        all.datasets = visible()
             .filter_map(|set| {
                 let dir = dirs.get(&set.object)?;
                 Some(Sizes {
@@ -109,8 +106,7 @@ impl Overview {
                 })
             })
             .collect();
-        all.largest.sort_by(|a, b| (b.used, &a.name).cmp(&(a.used, &b.name)));
-        all.largest.truncate(LARGEST);
+        all.datasets.sort_by(|a, b| (b.used, &a.name).cmp(&(a.used, &b.name)));
         all
     }
 
@@ -161,17 +157,11 @@ fn capacity(vdevs: &VdevFacts) -> Space {
     space
 }
 
-fn checkpoint(pool: &Pool) -> zfsp::error::Result<Option<Checkpoint>> {
-    let directory = pool.directory()?;
-    let Some(words) = Zap::of(&directory)?.get(b"com.delphix:zpool_checkpoint")? else { return Ok(None) };
-    // before OpenZFS 2.3 it had one word less
-    let mut bytes = words.bytes;
-    bytes.resize(UBERBLOCK_SIZE, 0);
-    let (_, uberblock) = Uberblock::parse(Input::new(&bytes, Order::Big))
-        .map_err(|error| zfsp::error::Error::corrupt(error.to_string()))?;
-    let time = utc(uberblock.timestamp.0.cast_signed());
-    // the copy in the MOS is that of the state itself
-    Ok(Some(Checkpoint { txg: uberblock.txg.0, time }))
+impl Checkpoint {
+    /// The copy of the uberblock in the MOS is that of the state itself.
+    fn of(uberblock: &Uberblock) -> Self {
+        Self { txg: uberblock.txg.0, time: utc(uberblock.timestamp.0.cast_signed()) }
+    }
 }
 
 /// Blocks of a log that are searched for records that count.

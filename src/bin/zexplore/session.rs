@@ -6,6 +6,7 @@ use serde::Serialize;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
+use crate::said::Said;
 use crate::shared;
 use crate::shared::exit::{Exit, Failure};
 use crate::shared::output::{WARNING, plain, print, print_json};
@@ -16,6 +17,7 @@ pub(crate) struct Session<'a> {
     /// What every command takes.
     pub(crate) global: &'a Global,
     exit: Exit,
+    said: Said,
 }
 
 /// The devices of a pool, and others that were given with them.
@@ -29,7 +31,7 @@ pub(crate) struct Found {
 
 impl<'a> Session<'a> {
     pub(crate) fn new(global: &'a Global) -> Self {
-        Self { global, exit: Exit::Well }
+        Self { global, exit: Exit::Well, said: Said::default() }
     }
 
     /// The devices that the paths lead to, sorted by pools.
@@ -92,7 +94,9 @@ impl<'a> Session<'a> {
 
     /// Something is damaged, missing or unsupported; the run goes on.
     pub(crate) fn warn(&mut self, what: impl Display) {
-        anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&what.to_string()));
+        if let Some(what) = self.said.once(&what.to_string()) {
+            anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&what));
+        }
         self.exit = self.exit.max(Exit::Damaged);
     }
 

@@ -1,8 +1,10 @@
 //! `zexplore summary`: what there is, what is wrong, and what to try next.
 
 use std::fmt::Write;
+use std::io::{self, IsTerminal};
 
 use serde::Serialize;
+use zfsp::error::Error;
 use zfsp::pool::{Devices, Gathering, LabelCopy, Pool, Trouble};
 use zfsp_grammar::quantity::utc;
 
@@ -11,6 +13,7 @@ use crate::config::newest;
 use crate::label::is_mixed;
 use crate::names::last;
 use crate::overview::{Overview, Space};
+use crate::said::Said;
 use crate::session::Session;
 use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, plain, size, styled};
@@ -72,7 +75,15 @@ pub(crate) fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let several = pools.len() > 1;
     let mut facts = Facts { pools: Vec::new(), others: Vec::new() };
     for devices in &pools {
-        let pool = session.open_silently(devices);
+        let pool = match session.open_silently(devices) {
+            // that is no damage
+            Err(error) if is_absent(&error) && !several => return Err(error.into()),
+            Err(error) if is_absent(&error) => {
+                anstream::eprintln!("{}", plain(&error.to_string()));
+                continue;
+            }
+            pool => pool,
+        };
         let mut all = PoolFacts::of(devices, pool, &gathering);
         all.advise(session, &gathering, several);
         match all.troubles.len() {
@@ -88,9 +99,16 @@ pub(crate) fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     facts.others = others(&gathering);
     let exit = session.show(&facts, text)?;
     if facts.pools.is_empty() {
-        return Err(Failure(Exit::Nothing, "no pool found".into()));
+        let what = if several { "no pool has such a state" } else { "no pool found" };
+        return Err(Failure(Exit::Nothing, what.into()));
     }
     Ok(exit)
+}
+
+/// Whether it is a state that does not exist.
+fn is_absent(error: &Error) -> bool {
+    matches!(error, Error::Io { place, source }
+        if place.device.is_none() && source.kind() == io::ErrorKind::NotFound)
 }
 
 impl PoolFacts {
@@ -116,6 +134,8 @@ impl PoolFacts {
         troubles.extend(of_pool.map(ToString::to_string));
         troubles.extend(auxiliary.losses.iter().cloned());
         troubles.extend(overview.iter().flat_map(|overview| overview.losses.iter().cloned()));
+        let mut said = Said::default();
+        let troubles = troubles.iter().filter_map(|trouble| said.once(trouble)).collect();
         Self {
             name: devices.name.clone(),
             guid: devices.guid,
@@ -169,7 +189,10 @@ impl PoolFacts {
             };
             advise(None, why.into());
         }
-        if !self.is_open || (self.txg != self.newest_txg && state.is_empty()) {
+        // who asks for no state has had all tried
+        let is_choice =
+            if self.is_open { self.txg != self.newest_txg && state.is_empty() } else { !state.is_empty() };
+        if is_choice {
             advise(Some("uberblocks"), "other states of the pool, for -T TXG".into());
         }
         if self.is_open {
@@ -321,6 +344,9 @@ impl PoolFacts {
         let _ = write!(out, "{table}");
         if let Some(overview) = &self.overview {
             let _ = write!(out, "{}", largest(overview));
+            if let Some(more) = overview.datasets.len().checked_sub(LARGEST).filter(|more| *more > 0) {
+                let _ = writeln!(out, "  and {more} more: --json lists them all");
+            }
         }
         if !self.troubles.is_empty() {
             let _ = writeln!(out, "  {}", styled(BAD, "wrong"));
@@ -422,11 +448,11 @@ fn overview_lines(overview: &Overview, line: &mut impl FnMut(&str, Cell)) {
 /// Troubles that are shown.
 const TROUBLES: usize = 8;
 
-/// Characters of a trouble that are shown.
+/// Characters of a trouble that are shown on a terminal.
 const LONGEST: usize = 160;
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(LONGEST).filter(|_| io::stdout().is_terminal()) {
         Some((end, _)) => format!("{} ...", text.get(..end).unwrap_or_default()),
         None => text.into(),
     }
@@ -443,6 +469,9 @@ fn few(names: &[String]) -> String {
     }
 }
 
+/// Datasets that are shown: those that take most space.
+const LARGEST: usize = 6;
+
 fn largest(overview: &Overview) -> Table {
     let heads = [
         ("dataset", Align::Left),
@@ -451,7 +480,7 @@ fn largest(overview: &Overview) -> Table {
         ("ratio", Align::Right),
     ];
     let mut table = Table::new(&heads).indented(2);
-    for sizes in &overview.largest {
+    for sizes in overview.datasets.iter().take(LARGEST) {
         let ratio = sizes.compressratio;
         table.row([
             (&sizes.name).into(),

@@ -13,7 +13,8 @@ use zfsp::error::Error;
 use zfsp::object::{Loss, Object};
 use zfsp::objset::ObjectSet;
 use zfsp::pool::Pool;
-use zfsp_grammar::blkptr::Pointer;
+use zfsp_grammar::blkptr::{BLKPTR_SIZE, Pointer};
+use zfsp_grammar::dnode::SLOT_SIZE;
 
 use crate::session::Session;
 use crate::shared::block::{self, Found, MOST_CONTENT};
@@ -305,19 +306,17 @@ impl View<'_, '_> {
 /// The numbers of the objects whose dnodes are below a block that is lost.
 fn dnodes_below(set: &ObjectSet, loss: &Loss) -> Option<(u64, u64)> {
     let meta = &set.meta_dnode;
+    let slot = u64::try_from(SLOT_SIZE).ok()?;
     let level = u32::try_from(loss.at.level).ok().filter(|_| loss.at.at == meta.at)?;
-    let fan = meta.indirect_size().checked_div(BLKPTR_BYTES)?;
-    let count = fan.checked_pow(level)?.checked_mul(meta.block_size.checked_div(SLOT_BYTES)?)?;
+    let fan = meta.indirect_size().checked_div(u64::try_from(BLKPTR_SIZE).ok()?)?;
+    let count = fan.checked_pow(level)?.checked_mul(meta.block_size.checked_div(slot)?)?;
     let first = loss.at.blkid.checked_mul(count)?;
-    let end = first.checked_add(count)?.min(Row::of("", meta).lsize.checked_div(SLOT_BYTES)?);
+    let end = first.checked_add(count)?.min(Row::of("", meta).lsize.checked_div(slot)?);
     Some((first, end.checked_sub(1)?))
 }
 
 /// Bytes of the content of each object that are decoded where all are.
 const MOST_OF_EACH: u64 = 512 << 10;
-/// Bytes of a pointer, and of a slot of dnodes.
-const BLKPTR_BYTES: u64 = 128;
-const SLOT_BYTES: u64 = 512;
 
 /// Object `number`, also those that no dnode block has.
 fn find(set: &ObjectSet, number: i64) -> Result<Object, Failure> {

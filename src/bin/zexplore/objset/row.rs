@@ -4,7 +4,7 @@ use serde::Serialize;
 use zfsp::object::Object;
 use zfsp_grammar::algorithms::{Checksum, Compression};
 use zfsp_grammar::blkptr::Pointer;
-use zfsp_grammar::dnode::DnodeFlags;
+use zfsp_grammar::dnode::{DnodeFlags, SLOT_SIZE};
 
 use crate::style::{DIM, plain};
 
@@ -51,15 +51,13 @@ pub(super) fn head() -> String {
     )
 }
 
-/// Bytes of a slot of dnodes.
-const SLOT: u64 = 512;
-
 impl Row {
     pub(super) fn of(dataset: &str, object: &Object) -> Self {
         let (checksum, compress) = object.hints;
         let lsize = object.maxblkid.saturating_add(1).saturating_mul(object.block_size);
         let fill = object.pointers.iter().map(Pointer::fill).fold(0, u64::saturating_add);
-        let unit = if object.at.object == 0 { SLOT } else { object.block_size };
+        let slot = u64::try_from(SLOT_SIZE).unwrap_or(u64::MAX);
+        let unit = if object.at.object == 0 { slot } else { object.block_size };
         Self {
             dataset: dataset.into(),
             object: object.at.object,
