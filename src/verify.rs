@@ -150,18 +150,19 @@ impl<'v> Verification<'v> {
     #[must_use]
     pub fn run(&self) -> Report {
         Walk::new(self.pool, &self.seen, self).run();
-        // what both states have was seen, with all below
-        match self.pool.checkpoint() {
-            Ok(None) => {}
-            Ok(Some(checkpoint)) => {
-                self.is_checkpoint.store(true, Ordering::SeqCst);
-                Walk::new(&checkpoint, &self.seen, self).run();
-            }
-            Err(error) => {
-                self.is_checkpoint.store(true, Ordering::SeqCst);
-                let at = ObjectAt::default().block(-1, 0);
-                let why = Why::Corrupt(format!("the checkpoint cannot be opened: {}", error.reason()));
-                self.find(&at, None, Outcome::Lost(why), Vec::new());
+        // if it cannot be told whether there is a checkpoint, the walk has named the loss
+        if let Ok(Some(uberblock)) = self.pool.checkpoint_uberblock() {
+            self.is_checkpoint.store(true, Ordering::SeqCst);
+            match self.pool.checkpoint() {
+                // what both states have was seen, with all below
+                Ok(checkpoint) => {
+                    checkpoint.iter().for_each(|state| Walk::new(state, &self.seen, self).run())
+                }
+                Err(error) => {
+                    let why = Why::Corrupt(format!("the checkpoint cannot be opened: {}", error.reason()));
+                    let at = ObjectAt::default().block(-1, 0);
+                    self.find(&at, Some(&uberblock.rootbp), Outcome::Lost(why), Vec::new());
+                }
             }
         }
         self.report()

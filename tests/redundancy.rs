@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::image::{Image, Random, Saved};
 use common::pools::{open, verify};
 use common::program::zexplore;
-use common::tour::{Tour, tour};
+use common::tour::{Tour, Visited, tour};
 use common::{Fixture, each, fixtures};
 use zfsp::object::Bookmark;
 use zfsp::vdev::Top;
@@ -324,7 +324,10 @@ fn check(whole: &Tour, left: &Tour, findings: &[Finding]) -> Result<(), String> 
     }
     for (at, blocks) in &left.blocks {
         for block in blocks {
-            let known = whole.blocks.get(at).and_then(|all| all.iter().find(|b| b.pointer == block.pointer));
+            let is_same = |b: &&Visited| b.pointer == block.pointer;
+            let here = whole.blocks.get(at).and_then(|all| all.iter().find(is_same));
+            // where a snapshot is lost, others are visited for what they share with it
+            let known = here.or_else(|| whole.blocks.values().flatten().find(is_same));
             let Some(known) = known else { return Err(format!("{at}: there is no such block")) };
             if block.hash.is_some() && block.hash != known.hash {
                 return Err(format!("{at}: wrong bytes are taken for right"));

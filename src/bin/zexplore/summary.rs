@@ -130,7 +130,8 @@ impl PoolFacts {
         troubles.extend(failure.iter().map(ToString::to_string));
         let of_pool = pool.iter().flat_map(|pool| &pool.troubles);
         // what is missing was said, with what to look for
-        let of_pool = of_pool.filter(|trouble| !matches!(trouble, Trouble::DeviceMissing(_)));
+        let of_pool =
+            of_pool.filter(|trouble| !matches!(trouble, Trouble::DeviceMissing(_) | Trouble::CutShort(_)));
         troubles.extend(of_pool.map(ToString::to_string));
         troubles.extend(auxiliary.losses.iter().cloned());
         troubles.extend(overview.iter().flat_map(|overview| overview.losses.iter().cloned()));
