@@ -114,3 +114,14 @@ fn of_words(bonus: &Bonus<'_>) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zfsp_grammar::catalogue;
+
+    #[test]
+    fn bonuses_can_be_decoded_by_name() {
+        let unknown = super::BONUSES.iter().filter(|name| catalogue::find(name).is_none());
+        assert_eq!(unknown.count(), 0);
+    }
+}

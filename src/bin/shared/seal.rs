@@ -41,10 +41,11 @@ pub(crate) fn decode<'b>(
             *byte = 0;
         }
     }
-    let mut tree = decode::decode(structure, &opaque, at, order, count);
+    let Decoded { structure, at, order, mut tree, verified, active, open, .. } =
+        decode::decode(structure, &opaque, at, order, count);
     let mut hidden = sealed.iter().peekable();
     let mut is_hidden = false;
-    for node in &mut tree.tree.nodes {
+    for node in &mut tree.nodes {
         let name = node.name();
         if name == "bonustype" {
             is_hidden = false;
@@ -57,21 +58,7 @@ pub(crate) fn decode<'b>(
             node.problem = None;
         }
     }
-    Decoded { bytes, ..tree_of(tree) }
-}
-
-/// The same without the bytes.
-fn tree_of(decoded: Decoded<'_>) -> Decoded<'static> {
-    Decoded {
-        structure: decoded.structure,
-        bytes: &[],
-        at: decoded.at,
-        order: decoded.order,
-        tree: decoded.tree,
-        verified: decoded.verified,
-        active: decoded.active,
-        open: decoded.open,
-    }
+    Decoded { structure, bytes, at, order, tree, verified, active, open }
 }
 
 /// Bytes of a dnode that say how it is to be read.

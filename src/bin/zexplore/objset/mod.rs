@@ -5,6 +5,7 @@ mod content;
 mod dump;
 mod row;
 
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -346,7 +347,7 @@ fn indented(text: &str) -> String {
 
 /// One line of JSON Lines.
 fn print_line(value: &Value) -> Result<(), Failure> {
-    let mut line = value.to_string();
-    line.push('\n');
-    written(std::io::Write::write_all(&mut std::io::stdout().lock(), line.as_bytes())).map(drop)
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = serde_json::to_writer(&mut out, value).map_err(Into::into);
+    written(result.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())).map(drop)
 }
