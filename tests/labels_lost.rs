@@ -8,9 +8,10 @@ mod common;
 use common::fixture;
 use common::image::{Image, Saved};
 use common::pools::{open, verify};
+use common::program::zexplore;
 use zfsp::pool::Trouble;
 use zfsp::verify::Depth;
-use zfsp_grammar::label::{VDEV_PHYS_AT, places};
+use zfsp_grammar::label::{RING_AT, RING_SIZE, VDEV_PHYS_AT, places};
 
 /// Overwrites the configurations of these labels.
 fn lose(image: &mut Image, labels: &[usize]) {
@@ -106,4 +107,19 @@ fn partitioned_to_fit(disk: &Image, old: &Image) -> Image {
         cut.write(at, &disk.read(at, 4096));
     }
     cut
+}
+
+/// Without any uberblock there is no state of the pool, but the labels still say where blocks lie.
+#[test]
+fn blocks_are_found_without_uberblocks() {
+    let root = fixture("simple").pool().uberblock.rootbp;
+    let mut images = fixture("simple").copies();
+    for label in places(images[0].len).into_iter().flatten() {
+        images[0].write(label + RING_AT as u64, &vec![0xa5; RING_SIZE]);
+    }
+    let saved = Saved::new(&images);
+    assert!(open(saved.devices()).is_err());
+    let run = zexplore(&["bp", &root.to_string()], &saved.paths).unwrap();
+    assert_eq!(run.code, 3, "{}", run.out);
+    assert!(run.out.contains("meta_dnode"), "{}", run.out);
 }

@@ -10,9 +10,10 @@ use zfsp_grammar::uberblock::RaidzReflow;
 
 use super::gather::Devices;
 use super::member::{LabelConfig, Member};
+use crate::block::Store;
 use crate::device::Device;
 use crate::vdev::config::{VdevConfig, VdevKind};
-use crate::vdev::{Leaf, Missed, Parts, Reflow};
+use crate::vdev::{Leaf, Missed, Parts, Reflow, Vdevs};
 
 /// Top-level vdevs: more cannot be described in a label of 112 KiB.
 const MOST_TOPS: u64 = 4096;
@@ -83,6 +84,20 @@ impl Devices {
     pub fn config(&self) -> VdevConfig {
         let children = tops_of_labels(&self.members, self.guid, u64::MAX).into_values().collect();
         VdevConfig { kind: VdevKind::Root, guid: self.guid, children, ..VdevConfig::default() }
+    }
+}
+
+impl Devices {
+    /// What blocks can be read with as long as only the labels are known: removed vdevs and the salt of checksums are
+    /// not.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        let tops = tops_of_labels(&self.members, self.guid, u64::MAX);
+        let newest = self.members.iter().flat_map(Member::uberblocks).max_by_key(|uberblock| uberblock.age());
+        let reflow = newest.map_or_else(RaidzReflow::default, |uberblock| uberblock.raidz_reflow_info);
+        let vdevs = Vdevs::new(&tops, &Inventory::of(&self.members, &self.nameless, reflow));
+        // a header of either size is known by its checksum
+        Store { vdevs, has_large_gang_headers: true, ..Store::default() }
     }
 }
 

@@ -67,7 +67,7 @@ impl Opening {
         let Devices { guid, name, members, nameless } = devices;
         let all = members.iter().chain(&nameless);
         let mut uberblocks: Vec<Uberblock> = all.flat_map(Member::uberblocks).copied().collect();
-        uberblocks.sort_by_key(|uberblock| std::cmp::Reverse(age(uberblock)));
+        uberblocks.sort_by_key(|uberblock| std::cmp::Reverse(uberblock.age()));
         uberblocks.dedup();
         Self { guid, name, members: Arc::new(members), nameless: Arc::new(nameless), uberblocks }
     }
@@ -266,11 +266,6 @@ impl Pool {
             .map_err(|error| Error::corrupt(format!("checkpoint: {}", fault(error))))?;
         Ok(Some(uberblock))
     }
-}
-
-/// Which of two uberblocks is the newer one.
-fn age(uberblock: &Uberblock) -> (u64, u64, u16) {
-    (uberblock.txg.0, uberblock.timestamp.0, uberblock.mmp_sequence())
 }
 
 fn list_of(troubles: &[Trouble]) -> String {

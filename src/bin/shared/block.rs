@@ -1,6 +1,6 @@
 //! A block of a pool by its pointer or by its object: verified and decompressed.
 
-use zfsp::block::{Block, Lost};
+use zfsp::block::{Block, Lost, Store};
 use zfsp::decode::{Decoded, content};
 use zfsp::error::Error;
 use zfsp::object::{Loss, Object};
@@ -60,7 +60,7 @@ const SUMS: [Checksum; 7] = [
 
 /// What a text that tells no algorithms leaves open, found by trying: the checksum decides. What cannot be found out
 /// stays as it is.
-pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
+pub(crate) fn settle(store: &Store, notation: Notation) -> Notation {
     let is_open =
         notation.is_partial && notation.pointer.stored().is_some_and(|b| b.prop.checksum() != Checksum::OFF);
     if !is_open {
@@ -80,7 +80,7 @@ pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
         })
     });
     let found = ways.find_map(|open| {
-        let stored = pool.store.stored(&notation.with(&open)?.pointer).ok()?;
+        let stored = store.stored(&notation.with(&open)?.pointer).ok()?;
         Some((open, stored.bytes))
     });
     let Some((open, stored)) = found else { return notation };
@@ -88,7 +88,7 @@ pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
         if compression == Compression::OFF { vec![compression] } else { TRIED.to_vec() }.into_iter();
     let fits = |compression| {
         let notation = notation.with(&Open { compression, ..open })?;
-        pool.store.unpack(&notation.pointer, stored.clone()).is_ok().then_some(notation)
+        store.unpack(&notation.pointer, stored.clone()).is_ok().then_some(notation)
     };
     // what is under a MAC and makes no sense is ciphertext
     let ciphertext = Open { r#type: ObjectType::PLAIN_FILE_CONTENTS, ..open };
@@ -97,8 +97,8 @@ pub(crate) fn settle(pool: &Pool, notation: Notation) -> Notation {
 }
 
 /// The block that `pointer` leads to.
-pub(crate) fn of_pointer(pool: &Pool, pointer: &Pointer, name: String) -> Result<Found, Lost> {
-    let Block { bytes, order, faults } = pool.store.read(pointer)?;
+pub(crate) fn of_pointer(store: &Store, pointer: &Pointer, name: String) -> Result<Found, Lost> {
+    let Block { bytes, order, faults } = store.read(pointer)?;
     let doubts = faults.iter().map(|fault| format!("{fault}; another copy is right")).collect();
     Ok(Found {
         name,
@@ -113,10 +113,10 @@ pub(crate) fn of_pointer(pool: &Pool, pointer: &Pointer, name: String) -> Result
 }
 
 /// The block of a pointer that was given as text.
-pub(crate) fn of_notation(pool: &Pool, notation: &Notation) -> Result<Found, Failure> {
-    let Notation { pointer, is_partial, .. } = settle(pool, *notation);
+pub(crate) fn of_notation(store: &Store, notation: &Notation) -> Result<Found, Failure> {
+    let Notation { pointer, is_partial, .. } = settle(store, *notation);
     let name = first_copy(&pointer);
-    let found = of_pointer(pool, &pointer, name.clone());
+    let found = of_pointer(store, &pointer, name.clone());
     let mut found = found.map_err(|lost| Failure(Exit::Nothing, format!("{name}: {}", Error::from(lost))))?;
     if is_partial && pointer.level() == 0 {
         // the text does not tell the type
@@ -132,9 +132,9 @@ pub(crate) fn first_copy(pointer: &Pointer) -> String {
 }
 
 /// The block at a place, as its flags want it: decompressed, a gang block joined.
-pub(crate) fn of_place(pool: &Pool, place: &Place) -> Result<Found, Failure> {
-    let Raw { bytes, mut doubts } = place.read(pool, Extent::ANY_BIRTH, Part::Whole)?;
-    doubts.extend(place.misfits(pool));
+pub(crate) fn of_place(store: &Store, place: &Place) -> Result<Found, Failure> {
+    let Raw { bytes, mut doubts } = place.read(store, Extent::ANY_BIRTH, Part::Whole)?;
+    doubts.extend(place.misfits(store));
     // the header of a gang block proves itself
     let note = (!place.flags.gang).then(|| format!("{place}: {UNPROVEN}"));
     let mut found = Found {

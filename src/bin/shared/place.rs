@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use zfsp::block::Store;
 use zfsp::compress::decompress;
-use zfsp::pool::Pool;
 use zfsp::vdev::{Extent, Fault, Proven, Role, Stretch};
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, LARGEST_BLOCK};
@@ -137,8 +137,8 @@ impl Place {
     }
 
     /// Why no block can lie just there.
-    pub(crate) fn misfits(&self, pool: &Pool) -> Vec<String> {
-        let Some(top) = pool.store.vdevs.top(self.vdev) else { return Vec::new() };
+    pub(crate) fn misfits(&self, store: &Store) -> Vec<String> {
+        let Some(top) = store.vdevs.top(self.vdev) else { return Vec::new() };
         let size = u64::try_from(self.psize).unwrap_or(u64::MAX);
         let end = self.offset.saturating_add(size);
         let sector = u64::try_from(top.sector()).unwrap_or(UNIT);
@@ -161,14 +161,14 @@ impl Place {
     }
 
     /// The bytes there. No checksum is known: sides and parity are compared, and where they differ that is a doubt.
-    pub(crate) fn read(&self, pool: &Pool, birth: u64, part: Part) -> Result<Raw, Failure> {
+    pub(crate) fn read(&self, store: &Store, birth: u64, part: Part) -> Result<Raw, Failure> {
         let extent = self.extent(birth);
         let nothing = |why: String| Failure(Exit::Nothing, format!("{self}: {why}"));
         let child = match part {
-            Part::Whole => return self.read_whole(pool, &extent),
+            Part::Whole => return self.read_whole(store, &extent),
             Part::Copy(n) | Part::Child(n) => n,
         };
-        let stretches = pool.store.vdevs.stretches(self.vdev, &extent).map_err(nothing)?;
+        let stretches = store.vdevs.stretches(self.vdev, &extent).map_err(nothing)?;
         let is_copy = matches!(part, Part::Copy(_));
         let wanted = |stretch: &&Stretch| stretch.child == child;
         let mut wanted: Vec<&Stretch> = stretches.iter().filter(wanted).collect();
@@ -196,14 +196,14 @@ impl Place {
     }
 
     /// Where the birth is not known, the width of an expanded RAID-Z is that with which parity fits best.
-    fn read_whole(&self, pool: &Pool, extent: &Extent) -> Result<Raw, Failure> {
-        let mut best = self.read_born(pool, extent)?;
-        let top = pool.store.vdevs.top(self.vdev).filter(|_| extent.birth == Extent::ANY_BIRTH);
+    fn read_whole(&self, store: &Store, extent: &Extent) -> Result<Raw, Failure> {
+        let mut best = self.read_born(store, extent)?;
+        let top = store.vdevs.top(self.vdev).filter(|_| extent.birth == Extent::ANY_BIRTH);
         for txg in top.map(|top| top.config.expand_txgs.as_slice()).unwrap_or_default().iter().rev() {
             if best.doubts.is_empty() {
                 break;
             }
-            let older = self.read_born(pool, &Extent { birth: txg.saturating_sub(1), ..*extent });
+            let older = self.read_born(store, &Extent { birth: txg.saturating_sub(1), ..*extent });
             if let Some(older) = older.ok().filter(|older| older.doubts.len() < best.doubts.len()) {
                 best = older;
             }
@@ -211,8 +211,8 @@ impl Place {
         Ok(best)
     }
 
-    fn read_born(&self, pool: &Pool, extent: &Extent) -> Result<Raw, Failure> {
-        let vdevs = &pool.store.vdevs;
+    fn read_born(&self, store: &Store, extent: &Extent) -> Result<Raw, Failure> {
+        let vdevs = &store.vdevs;
         let mut faults = Vec::new();
         let bytes = vdevs.read(self.vdev, extent, &|_| true, &mut faults);
         let tried = || faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::Value;
-use zfsp::block::{Lost, Stored, Why};
+use zfsp::block::{Lost, Store, Stored, Why};
 use zfsp::checksum::Verdict;
 use zfsp::decode::{self, auto, content};
-use zfsp::pool::Pool;
+
 use zfsp::view::html::{self, Page};
 use zfsp::view::json::document;
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
@@ -75,32 +75,32 @@ struct Content {
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let text = options.pointer.join(" ");
     let notation: Notation = text.parse().map_err(|error| Failure(Exit::Usage, format!("{error}")))?;
-    let pool = session.pool()?;
-    let notation = settle(&pool, notation);
+    let store = session.store()?;
+    let notation = settle(&store, notation);
     let pointer = notation.pointer;
-    let stored = pool.store.stored(&pointer);
+    let stored = store.stored(&pointer);
     let block = match &stored {
         Ok(Stored { bytes, .. }) if options.raw => Ok((bytes.clone(), pointer.order())),
         Ok(Stored { bytes, .. }) if pointer.stored().is_some() => {
-            pool.store.unpack(&pointer, bytes.clone()).map(|block| (block.bytes, block.order))
+            store.unpack(&pointer, bytes.clone()).map(|block| (block.bytes, block.order))
         }
-        Ok(_) => pool.store.read(&pointer).map(|block| (block.bytes, block.order)),
+        Ok(_) => store.read(&pointer).map(|block| (block.bytes, block.order)),
         Err(lost) => Err(lost.clone()),
     };
     if let Some(path) = &options.dump {
         let (bytes, _) = block.map_err(|lost| Failure(Exit::Nothing, format!("{pointer}: {lost}")))?;
         return write(path, &bytes).map(|exit| exit.max(session.exit()));
     }
-    let names = Names::of(pool.members.iter().map(|member| member.device.name()));
-    let copies = pointer.stored().map(|b| Copies::of(&pool, &names, &b, &stored));
-    let told = Told { pool: &pool, notation: &notation, stored: &stored, block: &block, options };
+    let names = Names::of_devices(&store);
+    let copies = pointer.stored().map(|b| Copies::of(&store, &names, &b, &stored));
+    let told = Told { store: &store, notation: &notation, stored: &stored, block: &block, options };
     let exit = told.show(session, copies)?;
     Ok(exit.max(session.exit()))
 }
 
 /// All that is known.
 struct Told<'t> {
-    pool: &'t Pool,
+    store: &'t Store,
     notation: &'t Notation,
     stored: &'t Result<Stored, Lost>,
     block: &'t Result<(Vec<u8>, Order), Lost>,
@@ -229,7 +229,7 @@ impl Told<'_> {
         if b.copies().any(zfsp_grammar::blkptr::Dva::is_gang) {
             return "proven piece by piece".into();
         }
-        match self.pool.store.checker.verify(b, stored) {
+        match self.store.checker.verify(b, stored) {
             Ok(Verdict::Verified) => format!("{algorithm} verified"),
             Ok(Verdict::Unchecked) => "no checksum: nothing proves it".into(),
             Ok(_) => format!("{algorithm} does not hold"),

@@ -2,8 +2,8 @@
 
 use anstyle::Style;
 use serde::Serialize;
+use zfsp::block::Store;
 use zfsp::block::{Lost, Stored};
-use zfsp::pool::Pool;
 use zfsp::vdev::{Extent, Fault, Role, Stretch};
 use zfsp_grammar::algorithms::Checksum;
 use zfsp_grammar::blkptr::{Blkptr, Dva};
@@ -79,12 +79,11 @@ const DEEPEST: usize = 8;
 
 impl Copies {
     /// Of the block that `b` leads to, and what it was had as.
-    pub(crate) fn of(pool: &Pool, names: &Names, b: &Blkptr, stored: &Result<Stored, Lost>) -> Self {
-        Self::nested(pool, names, b, stored, DEEPEST)
+    pub(crate) fn of(store: &Store, names: &Names, b: &Blkptr, stored: &Result<Stored, Lost>) -> Self {
+        Self::nested(store, names, b, stored, DEEPEST)
     }
 
-    fn nested(pool: &Pool, names: &Names, b: &Blkptr, stored: &Result<Stored, Lost>, depth: usize) -> Self {
-        let store = &pool.store;
+    fn nested(store: &Store, names: &Names, b: &Blkptr, stored: &Result<Stored, Lost>, depth: usize) -> Self {
         let faults = match stored {
             Ok(stored) => store.faults(b, stored),
             Err(Lost { faults, .. }) => faults.clone(),
@@ -119,7 +118,7 @@ impl Copies {
             let pieces = header.pieces().filter_map(|piece| Some((piece, piece.stored()?)));
             all.pieces.extend(pieces.map(|(piece, plain)| {
                 let stored = store.stored_block(&plain);
-                let copies = Self::nested(pool, names, &plain, &stored, depth);
+                let copies = Self::nested(store, names, &plain, &stored, depth);
                 Piece { pointer: piece.to_string(), copies }
             }));
         }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use zfsp::block::Store;
 use zfsp::compress::decompress;
 use zfsp::decode::{self, auto};
-use zfsp::pool::Pool;
 use zfsp::vdev::Extent;
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::catalogue::Structure;
@@ -62,19 +62,19 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
-    let pool = session.pool()?;
+    let store = session.store()?;
     let Options { place, look, .. } = options;
     let birth = options.birth.unwrap_or(Extent::ANY_BIRTH);
-    place.misfits(&pool).iter().for_each(|misfit| session.warn(misfit));
+    place.misfits(&store).iter().for_each(|misfit| session.warn(misfit));
     if options.is_where {
-        return whereabouts(session, &pool, place, birth);
+        return whereabouts(session, &store, place, birth);
     }
     let part = match (options.copy, options.child) {
         (Some(n), _) => Part::Copy(n),
         (_, Some(n)) => Part::Child(n),
         _ => Part::Whole,
     };
-    let Raw { mut bytes, doubts } = place.read(&pool, birth, part)?;
+    let Raw { mut bytes, doubts } = place.read(&store, birth, part)?;
     doubts.iter().for_each(|doubt| session.warn(doubt));
     if !doubts.is_empty() && options.birth.is_none() {
         anstream::eprintln!(
@@ -84,7 +84,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let mut compression = None;
     let is_gang = options.gang || place.flags.gang;
     if is_gang {
-        let whole = gang(session, &pool, place, &bytes)?;
+        let whole = gang(session, &store, place, &bytes)?;
         let is_shown = options.dump.is_some() || options.structure.is_some() || options.decompress.is_some();
         if !is_shown && !place.flags.raw {
             return look
@@ -176,13 +176,13 @@ fn decoded<'b>(structure: &Structure, bytes: &'b [u8], at: usize) -> decode::Dec
 }
 
 /// The block that the pieces make which a gang header names.
-fn gang(session: &mut Session<'_>, pool: &Pool, place: &Place, header: &[u8]) -> Result<Vec<u8>, Failure> {
+fn gang(session: &mut Session<'_>, store: &Store, place: &Place, header: &[u8]) -> Result<Vec<u8>, Failure> {
     let order = decoded(structure("gang")?, header, 0).order;
     let (_, header) = GangHeader::parse(Input::new(header, order))
         .map_err(|error| Failure(Exit::Nothing, format!("{place}: no gang header: {error}")))?;
     let mut bytes = Vec::new();
     for (n, piece) in header.pieces().enumerate() {
-        match pool.store.stored(piece) {
+        match store.stored(piece) {
             Ok(stored) => bytes.extend(stored.bytes),
             Err(lost) => {
                 session.warn(format!("piece {n} of {place}, {piece}: {lost}"));
@@ -194,9 +194,9 @@ fn gang(session: &mut Session<'_>, pool: &Pool, place: &Place, header: &[u8]) ->
     Ok(bytes)
 }
 
-fn whereabouts(session: &Session<'_>, pool: &Pool, place: &Place, birth: u64) -> Result<Exit, Failure> {
-    let names = Names::of(pool.members.iter().map(|member| member.device.name()));
-    let stretches = pool.store.vdevs.stretches(place.vdev, &place.extent(birth));
+fn whereabouts(session: &Session<'_>, store: &Store, place: &Place, birth: u64) -> Result<Exit, Failure> {
+    let names = Names::of_devices(store);
+    let stretches = store.vdevs.stretches(place.vdev, &place.extent(birth));
     let stretches = stretches.map_err(|why| Failure(Exit::Nothing, format!("{place}: {why}")))?;
     let parts = parts_of_place(&names, &place.to_string(), &stretches);
     session.show(&parts, |parts| table(parts).to_string())

@@ -1,6 +1,9 @@
 //! Short names of devices.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use zfsp::block::Store;
+use zfsp::vdev::Top;
 
 /// The file names of devices where they are unambiguous, else their whole names.
 #[derive(Debug)]
@@ -17,6 +20,14 @@ impl Names {
             *count = count.saturating_add(1);
         }
         Self { counts }
+    }
+
+    /// For the devices that blocks are read from.
+    pub(crate) fn of_devices(store: &Store) -> Self {
+        let leaves = store.vdevs.tops().flat_map(Top::leaves);
+        let devices = leaves.filter_map(|leaf| leaf.device.as_ref());
+        let names: BTreeSet<&str> = devices.map(|device| device.name()).collect();
+        Self::of(names.into_iter())
     }
 
     /// What to call that device.

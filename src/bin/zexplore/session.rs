@@ -1,8 +1,11 @@
 //! From the command line to the pool: devices are opened and sorted, and what is wrong goes to standard error.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use serde::Serialize;
+use zfsp::block::Store;
+use zfsp::error::Error;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
@@ -83,6 +86,20 @@ impl<'a> Session<'a> {
             self.warn(trouble);
         }
         Ok(pool)
+    }
+
+    /// What blocks of the pool are read with. Where no state of it can be read, the labels alone tell where they lie.
+    pub(crate) fn store(&mut self) -> Result<Arc<Store>, Failure> {
+        let found = self.find()?;
+        match self.open(&found.devices) {
+            Ok(pool) => Ok(pool.store),
+            Err(error @ Error::Corrupt { .. }) => {
+                self.warn(error);
+                self.warn("the vdevs are taken as the labels describe them: what was removed or expanded is not known");
+                Ok(Arc::new(found.devices.store()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The same, for who tells the troubles himself.

@@ -74,7 +74,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure(Exit::Nothing, format!("{path} at {place:#x}: {problem}{hint}")));
     }
     let exit = match (&source.pool, args.origin.follow) {
-        (Some(pool), Some(levels)) => follow::run(args, pool, &decoded, levels)?,
+        (Some(pool), Some(levels)) => follow::run(args, &pool.store, &decoded, levels)?,
         _ => args.look.show(args.json, &decoded, &source.name)?,
     };
     Ok(if source.is_damaged { exit.max(Exit::Damaged) } else { exit })

@@ -89,8 +89,8 @@ impl Source {
         let pool = pool::open(paths, &options, &mut warn)?;
         let wanted = Some(structure).filter(|name| *name != "auto");
         let found = match (dva, bp, object) {
-            (Some(place), ..) => block::of_place(&pool, place)?,
-            (_, Some(notation), _) => block::of_notation(&pool, notation)?,
+            (Some(place), ..) => block::of_place(&pool.store, place)?,
+            (_, Some(notation), _) => block::of_notation(&pool.store, notation)?,
             (_, _, Some(target)) => target.read(&pool, wanted)?,
             _ => return Err(Failure(Exit::Usage, "say which block: --dva, --bp or --object".into())),
         };
