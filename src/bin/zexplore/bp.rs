@@ -15,15 +15,15 @@ use zfsp_grammar::catalogue::{self, Structure};
 use zfsp_grammar::input::Order;
 use zfsp_grammar::notation::Notation;
 
+use crate::common::block::{first_copy, settle};
+use crate::common::exit::{Exit, Failure};
+use crate::common::hex;
+use crate::common::output::print;
+use crate::common::seal::{self, is_under_mac};
+use crate::common::show::{Look, names, structure, tell_troubles, write};
 use crate::copies::Copies;
 use crate::names::Names;
 use crate::session::Session;
-use crate::shared::block::{first_copy, settle};
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::hex;
-use crate::shared::output::print;
-use crate::shared::seal::{self, is_under_mac};
-use crate::shared::show::{Look, names, structure, tell_troubles, write};
 use crate::style::{BAD, GOOD, ODD, TITLE};
 
 #[derive(Debug, clap::Args)]

@@ -13,10 +13,10 @@ use zfsp_grammar::dsl::pool_property;
 use zfsp_grammar::quantity::utc;
 
 use crate::auxiliary::{self, Auxiliary, AuxiliaryFacts};
+use crate::common::exit::{Exit, Failure};
 use crate::features::{self, FeatureFacts};
 use crate::names::Names;
 use crate::session::{Found, Session};
-use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, TITLE, plain, styled};
 use crate::table::{Align, Cell, Table};
 use crate::vdevs::{self, VdevFacts};

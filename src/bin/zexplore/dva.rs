@@ -12,15 +12,15 @@ use zfsp_grammar::catalogue::Structure;
 use zfsp_grammar::gang::GangHeader;
 use zfsp_grammar::input::{Input, Parse};
 
+use crate::common::exit::{Exit, Failure};
+use crate::common::hex;
+use crate::common::number::number;
+use crate::common::output::{print, print_json};
+use crate::common::place::{PLACE_HELP, Part, Place, Raw, UNPROVEN, guess, pointer_bytes};
+use crate::common::show::{Look, decompression, names, structure, write};
 use crate::copies::{parts_of_place, table};
 use crate::names::Names;
 use crate::session::Session;
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::hex;
-use crate::shared::number::number;
-use crate::shared::output::{print, print_json};
-use crate::shared::place::{PLACE_HELP, Part, Place, Raw, UNPROVEN, guess, pointer_bytes};
-use crate::shared::show::{Look, decompression, names, structure, write};
 use crate::style::DIM;
 
 /// Nothing but the block pointer proves a block, and that is not known here: where mirrors and parity contradict

@@ -15,9 +15,9 @@ use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::label::{VDEV_PHYS_AT, VDEV_PHYS_SIZE};
 use zfsp_grammar::nvlist::Packed;
 
+use crate::common::exit::{Exit, Failure};
 use crate::nvlist;
 use crate::session::Session;
-use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, GOOD, TITLE, plain, size, styled};
 use crate::table::{Align, Cell, Table};
 use crate::vdevs;

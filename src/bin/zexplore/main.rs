@@ -8,6 +8,8 @@ use clap::Parser;
 mod args;
 mod auxiliary;
 mod bp;
+#[path = "../common/mod.rs"]
+mod common;
 mod config;
 mod copies;
 mod dva;
@@ -21,8 +23,6 @@ mod objset;
 mod overview;
 mod said;
 mod session;
-#[path = "../shared/mod.rs"]
-mod shared;
 mod style;
 mod summary;
 mod table;
@@ -31,8 +31,8 @@ mod vdevs;
 mod verify;
 
 use args::{Args, Command};
+use common::exit::{Exit, Failure, end};
 use session::Session;
-use shared::exit::{Exit, Failure, end};
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -7,8 +7,8 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::args::Args;
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{print, written};
+use crate::common::exit::{Exit, Failure};
+use crate::common::output::{print, written};
 
 /// Completions for `shell`.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {

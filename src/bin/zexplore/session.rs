@@ -9,10 +9,10 @@ use zfsp::error::Error;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
+use crate::common;
+use crate::common::exit::{Exit, Failure};
+use crate::common::output::{WARNING, plain, print, print_json};
 use crate::said::Said;
-use crate::shared;
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{WARNING, plain, print, print_json};
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl<'a> Session<'a> {
     /// The devices that the paths lead to, sorted by pools.
     pub(crate) fn gather(&mut self) -> Result<Gathering, Failure> {
         let global = self.global;
-        shared::pool::gather(&global.paths, &mut |what| self.warn(what))
+        common::pool::gather(&global.paths, &mut |what| self.warn(what))
     }
 
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.

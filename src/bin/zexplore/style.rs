@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use zfsp_grammar::config;
 
-pub(crate) use crate::shared::output::plain;
+pub(crate) use crate::common::output::plain;
 
 /// Titles.
 pub(crate) const TITLE: Style = Style::new().bold();

@@ -9,13 +9,13 @@ use zfsp::pool::{Devices, Gathering, LabelCopy, Pool, Trouble};
 use zfsp_grammar::quantity::utc;
 
 use crate::auxiliary::{Auxiliary, AuxiliaryFacts};
+use crate::common::exit::{Exit, Failure};
 use crate::config::newest;
 use crate::label::is_mixed;
 use crate::names::last;
 use crate::overview::{Overview, Space};
 use crate::said::Said;
 use crate::session::Session;
-use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, plain, size, styled};
 use crate::table::{Align, Cell, Table};
 use crate::vdevs::VdevFacts;

@@ -8,9 +8,9 @@ use zfsp::pool::{Devices, LabelCopy, Member, RingSlot, SlotContent};
 use zfsp_grammar::quantity::utc;
 use zfsp_grammar::uberblock::{MMP_MAGIC, ReflowState, Uberblock};
 
+use crate::common::exit::{Exit, Failure};
 use crate::names::Names;
 use crate::session::{Session, nothing};
-use crate::shared::exit::{Exit, Failure};
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, plain, styled};
 use crate::table::{Align, Cell, Table};
 

@@ -7,10 +7,10 @@ use clap_complete::Shell;
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::notation::Notation;
 
-use crate::shared::block::Target;
-use crate::shared::number::number;
-use crate::shared::place::{PLACE_HELP, Place};
-use crate::shared::show::{Look, decompression, names};
+use crate::common::block::Target;
+use crate::common::number::number;
+use crate::common::place::{PLACE_HELP, Place};
+use crate::common::show::{Look, decompression, names};
 
 /// Tells what bytes of ZFS say: every field with its place, its bytes, its value and its meaning.
 ///

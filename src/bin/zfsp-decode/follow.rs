@@ -12,10 +12,10 @@ use zfsp_grammar::catalogue;
 use zfsp_grammar::input::{Input, Parse};
 
 use crate::args::Args;
-use crate::shared::block::{Found, of_pointer};
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{ERROR, print, written};
-use crate::shared::show::tell_troubles;
+use crate::common::block::{Found, of_pointer};
+use crate::common::exit::{Exit, Failure};
+use crate::common::output::{ERROR, print, written};
+use crate::common::show::tell_troubles;
 
 /// Pointers of one block that are followed.
 const MOST_FOLLOWED: usize = 16;

@@ -13,16 +13,16 @@ use zfsp_grammar::input::Order;
 use zfsp_grammar::notation::Notation;
 
 mod args;
+#[path = "../common/mod.rs"]
+mod common;
 mod follow;
-#[path = "../shared/mod.rs"]
-mod shared;
 mod source;
 
 use args::Args;
-use shared::exit::{Exit, Failure, end};
-use shared::output::{ERROR, print};
-use shared::seal;
-use shared::show::structure;
+use common::exit::{Exit, Failure, end};
+use common::output::{ERROR, print};
+use common::seal;
+use common::show::structure;
 use source::Source;
 
 fn main() -> ExitCode {

@@ -15,9 +15,9 @@ use zfsp_grammar::notation;
 use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
 
 use crate::args::{Args, Origin};
-use crate::shared::block::{self, Found};
-use crate::shared::output::WARNING;
-use crate::shared::pool;
+use crate::common::block::{self, Found};
+use crate::common::output::WARNING;
+use crate::common::pool;
 use crate::{ERROR, Exit, Failure, blkptr_bytes, name_of};
 
 /// The bytes to decode.

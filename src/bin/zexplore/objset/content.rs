@@ -14,9 +14,9 @@ use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::tree;
 use zfsp_grammar::zap::value::{Attribute, Integers, Key};
 
-use crate::shared::block::{self, Found};
-use crate::shared::exit::Failure;
-use crate::shared::show::{self, Look};
+use crate::common::block::{self, Found};
+use crate::common::exit::Failure;
+use crate::common::show::{self, Look};
 use crate::style::{DIM, plain};
 
 /// What was made of a part of an object: for readers, for programs, and what is wrong.

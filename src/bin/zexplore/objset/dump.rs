@@ -7,8 +7,8 @@ use std::path::Path;
 use zfsp::decode::content;
 use zfsp::object::{Loss, Object};
 
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::written;
+use crate::common::exit::{Exit, Failure};
+use crate::common::output::written;
 
 /// Writes the content to `path`; what is lost is zeros there, and returned.
 pub(super) fn write(object: &Object, path: &Path) -> Result<Vec<Loss>, Failure> {

@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use zfsp::pool::Pool;
 use zfsp::verify::{Depth, Finding, Report, Verification};
 
+use crate::common::exit::{Exit, Failure};
+use crate::common::output::{print, written};
 use crate::session::Session;
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::output::{print, written};
 
 mod findings;
 mod json;

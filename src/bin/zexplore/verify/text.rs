@@ -9,7 +9,7 @@ use zfsp::verify::{Finding, Outcome, Report};
 use super::findings::Findings;
 use super::names::Names;
 use super::{Options, counted};
-use crate::shared::output::plain;
+use crate::common::output::plain;
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, size, styled};
 use crate::table::Align::{Left, Right};
 use crate::table::{Cell, Table};

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::shared::output::{ERROR, plain};
+use crate::common::output::{ERROR, plain};
 
 /// How a run ends; what is worse is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,9 +11,9 @@ use zfsp::view::{json, text};
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::catalogue::{self, Structure};
 
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::number::number;
-use crate::shared::output::{ERROR, print, written};
+use crate::common::exit::{Exit, Failure};
+use crate::common::number::number;
+use crate::common::output::{ERROR, print, written};
 
 /// How what is decoded is shown.
 #[derive(Debug, Default, clap::Args)]

@@ -7,7 +7,7 @@ use zfsp::device;
 use zfsp::objset::ObjectSet;
 use zfsp::pool::{Gathering, Options, Pool};
 
-use crate::shared::exit::{Exit, Failure};
+use crate::common::exit::{Exit, Failure};
 
 /// The devices that the paths lead to, sorted by pools.
 pub(crate) fn gather(paths: &[PathBuf], warn: &mut dyn FnMut(String)) -> Result<Gathering, Failure> {

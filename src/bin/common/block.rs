@@ -14,10 +14,10 @@ use zfsp_grammar::input::Order;
 use zfsp_grammar::notation::{Notation, Open};
 use zfsp_grammar::object_type::ObjectType;
 
-use crate::shared::exit::{Exit, Failure};
-use crate::shared::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
-use crate::shared::pool::{Named, object_set};
-use crate::shared::seal::{self, has_sealed_dnodes, is_under_mac};
+use crate::common::exit::{Exit, Failure};
+use crate::common::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
+use crate::common::pool::{Named, object_set};
+use crate::common::seal::{self, has_sealed_dnodes, is_under_mac};
 
 /// Bytes, and what they are.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, LARGEST_BLOCK};
 use zfsp_grammar::label::DATA_AT;
 
-use crate::shared::exit::{Exit, Failure};
+use crate::common::exit::{Exit, Failure};
 
 /// Where a block lies, and how it is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
