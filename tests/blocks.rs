@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 
+#[macro_use]
 mod common;
 
 use std::collections::BTreeMap;
@@ -235,16 +236,6 @@ fn objects_are_what_zdb_lists() {
         }
         Ok(())
     });
-}
-
-/// One snapshot, named like the test.
-macro_rules! transcripts {
-    ($( $name:ident: $line:literal; )*) => { $(
-        #[test]
-        fn $name() {
-            insta::assert_snapshot!(stringify!($name), transcript($line, None));
-        }
-    )* };
 }
 
 transcripts! {

@@ -2,20 +2,11 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 
+#[macro_use]
 mod common;
 
 use common::fixture;
 use common::transcript::transcript;
-
-/// One snapshot, named like the test.
-macro_rules! transcripts {
-    ($( $name:ident: $line:literal; )*) => { $(
-        #[test]
-        fn $name() {
-            insta::assert_snapshot!(stringify!($name), transcript($line, None));
-        }
-    )* };
-}
 
 transcripts! {
     label: "zfsp-decode label fixtures/simple/d1.img.zst";

@@ -3,24 +3,15 @@
 #![allow(clippy::disallowed_methods)] // copies of evidence are damaged here
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 
+#[macro_use]
 mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::transcript::{transcript, transcript_in};
+use common::transcript::transcript_in;
 use common::{fixture, unpacked};
-
-/// One snapshot, named like the test.
-macro_rules! transcripts {
-    ($( $name:ident: $line:literal; )*) => { $(
-        #[test]
-        fn $name() {
-            insta::assert_snapshot!(stringify!($name), transcript($line, None));
-        }
-    )* };
-}
 
 transcripts! {
     help: "zexplore --help";

@@ -204,26 +204,3 @@ fn dense_content_holds_little() {
     }
     assert!(failures.is_empty(), "\n{failures}");
 }
-
-/// Prints the worst that each structure took: bytes held for each byte read, beyond the constant.
-#[test]
-#[ignore = "a table for people"]
-fn table() {
-    use proptest::strategy::ValueTree;
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mut worst = std::collections::BTreeMap::new();
-    for _ in 0..2000 {
-        let bytes = any_input().new_tree(&mut runner).unwrap().current();
-        for order in [Order::Little, Order::Big] {
-            for s in structures() {
-                let [a, b] =
-                    costs(s, &bytes, order).map(|cost| cost.saturating_sub(CONSTANT) / bytes.len().max(1));
-                let seen = worst.entry(s.name).or_insert((0, 0));
-                *seen = (seen.0.max(a), seen.1.max(b));
-            }
-        }
-    }
-    for (name, (unwatched, watched)) in worst {
-        println!("{name:24} {unwatched:4} {watched:4}");
-    }
-}

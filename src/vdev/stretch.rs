@@ -50,10 +50,7 @@ impl Vdevs {
         }
         let mut all = Vec::new();
         let mut start: usize = 0;
-        // the mapping counts whole sectors
-        let sector = self.top(id).map_or(1, super::Top::sector);
-        let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
-        for piece in self.pieces(id, extent.offset, size)? {
+        for piece in self.mapped(id, extent)? {
             let below = Extent { offset: piece.offset, size: piece.size, ..*extent };
             for stretch in self.concrete_stretches(piece.vdev, &below)? {
                 let block_offset = start.saturating_add(stretch.block_offset);

@@ -130,7 +130,7 @@ impl Vdevs {
         }
     }
     /// Where an extent of a removed vdev lies now. Mappings count whole sectors.
-    fn mapped(&self, id: u32, extent: &Extent) -> Result<Vec<Piece>, String> {
+    pub(super) fn mapped(&self, id: u32, extent: &Extent) -> Result<Vec<Piece>, String> {
         let sector = self.top(id).map_or(1, Top::sector);
         let size = extent.size.checked_next_multiple_of(sector).unwrap_or(extent.size);
         self.pieces(id, extent.offset, size)

@@ -1,5 +1,5 @@
 //! The fixture pools, as tests want them.
-#![allow(dead_code)] // each test uses its part
+#![allow(dead_code, unused_macros)] // each test uses its part
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::as_conversions)] // of small numbers
 #![allow(clippy::disallowed_methods)] // images are made here, to be damaged
@@ -9,6 +9,7 @@ pub(crate) mod image;
 pub(crate) mod pools;
 pub(crate) mod program;
 pub(crate) mod tour;
+#[macro_use]
 pub(crate) mod transcript;
 pub(crate) mod walk;
 pub(crate) mod zdb;

@@ -4,6 +4,16 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// One snapshot each, named like its test.
+macro_rules! transcripts {
+    ($( $name:ident: $line:literal; )*) => { $(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), $crate::common::transcript::transcript($line, None));
+        }
+    )* };
+}
+
 /// Runs a command line of this project in its folder and returns it with all it says. Words are
 /// parted by blanks; `'...'` keeps them together; `COMMAND < FILE` and `FILE | COMMAND` are not known:
 /// what is to be piped in is given as `input`.
