@@ -29,6 +29,8 @@ pub struct ObjectSet {
     pub meta_dnode: Object,
     /// Space used by users, groups and projects, as far as the set counts that.
     pub accounting: Vec<Object>,
+    /// Dnodes of the accounting that cannot be read.
+    pub losses: Vec<Loss>,
     block: Arc<Block>,
 }
 
@@ -61,10 +63,15 @@ impl ObjectSet {
         if meta_dnode.r#type != ObjectType::DNODE {
             return Err(corrupt(format!("its meta dnode is of type {}", meta_dnode.r#type)));
         }
-        let accounting =
-            ACCOUNTING.into_iter().filter_map(|(number, at)| special(number, at)?.ok()).collect();
+        let (mut accounting, mut losses) = (Vec::new(), Vec::new());
+        for object in ACCOUNTING.into_iter().filter_map(|(number, at)| special(number, at)) {
+            match object {
+                Ok(object) => accounting.push(object),
+                Err(loss) => losses.push(loss),
+            }
+        }
         let (r#type, zil_header) = (read.r#type, read.zil_header);
-        Ok(Self { id, pointer, r#type, zil_header, meta_dnode, accounting, block })
+        Ok(Self { id, pointer, r#type, zil_header, meta_dnode, accounting, losses, block })
     }
 
     /// The bytes of the set's own block.

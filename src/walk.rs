@@ -17,8 +17,8 @@ use zfsp_grammar::zil::chain::ZilBlock;
 use zfsp_grammar::zil::header::ZilHeader;
 use zfsp_grammar::zil::record::Body;
 
-use crate::block::Block;
-use crate::object::{Bookmark, Loss, Object, ObjectAt, SPILL};
+use crate::block::{Block, Why};
+use crate::object::{Bookmark, DNODE, Loss, Object, ObjectAt, SPILL};
 use crate::objset::ObjectSet;
 use crate::pool::Pool;
 
@@ -94,6 +94,7 @@ impl<'w> Walk<'w> {
             Ok(set) => {
                 self.object(root, &set, &set.meta_dnode);
                 set.accounting.iter().for_each(|object| self.object(root, &set, object));
+                set.losses.into_iter().for_each(|loss| self.visitor.loss(loss));
             }
             Err(loss) => self.visitor.loss(loss),
         }
@@ -108,12 +109,17 @@ impl<'w> Walk<'w> {
         {
             self.visitor.block(&object.at.block(0, SPILL), &spill, false);
         }
-        if root.objset == 0
-            && object.bonustype == ObjectType::DSL_DATASET
-            && let Some(Bonus::DslDataset(dataset)) = object.dnode().map(|dnode| dnode.bonus)
-        {
-            let number = u64::try_from(object.at.object).unwrap_or_default();
-            self.datasets.lock().unwrap_or_else(PoisonError::into_inner).push((number, dataset));
+        if root.objset == 0 && object.bonustype == ObjectType::DSL_DATASET {
+            match object.dnode().map(|dnode| dnode.bonus) {
+                Some(Bonus::DslDataset(dataset)) => {
+                    let number = u64::try_from(object.at.object).unwrap_or_default();
+                    self.datasets.lock().unwrap_or_else(PoisonError::into_inner).push((number, dataset));
+                }
+                _ => {
+                    let why = Why::Corrupt("a dataset whose bonus cannot be read".into());
+                    self.visitor.loss(Loss::new(object.at.block(0, DNODE), why));
+                }
+            }
         }
     }
 

@@ -24,8 +24,10 @@ const MOST_TOPS: u64 = 4096;
 pub(super) fn tops_of_labels(members: &[Member], guid: u64, txg: u64) -> BTreeMap<u32, VdevConfig> {
     let configs = || members.iter().flat_map(Member::configs).filter(|config| config.pool_guid == Some(guid));
     // labels of an interrupted update are newer than any uberblock
-    let rank =
-        |config: &&LabelConfig| (config.txg <= txg, if config.txg <= txg { config.txg } else { !config.txg });
+    let rank = |config: &&LabelConfig| {
+        let is_settled = config.txg <= txg;
+        (is_settled, if is_settled { config.txg } else { !config.txg })
+    };
     let mut tops: BTreeMap<u32, (&LabelConfig, &VdevConfig)> = BTreeMap::new();
     for config in configs() {
         let Some(tree) = &config.vdev_tree else { continue };
@@ -85,9 +87,7 @@ impl Devices {
         let children = tops_of_labels(&self.members, self.guid, u64::MAX).into_values().collect();
         VdevConfig { kind: VdevKind::Root, guid: self.guid, children, ..VdevConfig::default() }
     }
-}
 
-impl Devices {
     /// What blocks can be read with as long as only the labels are known: removed vdevs and the salt of checksums are
     /// not.
     #[must_use]

@@ -64,9 +64,7 @@ impl Gathering {
         }
         all
     }
-}
 
-impl Gathering {
     /// The devices of the pool called `wanted`, by name or guid; without one, of the only pool there is.
     ///
     /// # Errors

@@ -95,7 +95,6 @@ impl Member {
     #[must_use]
     pub fn read(device: Device) -> Option<Self> {
         let labels = LabelCopy::all(&device);
-        // a slot of the ring has the size that the ashift says; where no label is left, it is guessed
         labels.iter().any(LabelCopy::is_something).then(|| Self { device, labels })
     }
 
@@ -145,6 +144,7 @@ impl LabelCopy {
         let ring_at = start.saturating_add(offset(RING_AT));
         let ring = bytes.get(RING_AT..).and_then(|rest| rest.get(..RING_SIZE)).unwrap_or_default();
         let ashift = config.as_ref().ok().and_then(|config| config.ashift);
+        // a slot has the size that the ashift says; where the configuration is lost, that is guessed
         let slot_size = ashift.map_or_else(|| guess(ring, ring_at), slot_size);
         Self { at, config, slot_size, ring: slots(ring, ring_at, slot_size) }
     }

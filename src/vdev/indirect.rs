@@ -6,6 +6,7 @@
 use zfsp_grammar::indirect_mapping::{MappingEntry, pieces};
 
 use super::side::{Fault, FaultKind, Side};
+use super::tree::fault;
 use super::{Extent, Judge, Proven, Vdevs};
 
 /// Combinations of copies that are tried for one block: as many as the reference tries.
@@ -81,6 +82,8 @@ impl Vdevs {
         for piece in pieces {
             let copies = self.copies_of(piece, extent.birth, faults);
             if copies.is_empty() {
+                let part = Extent { offset: piece.offset, size: piece.size, birth: extent.birth };
+                faults.push(fault(piece.vdev, &part, "a piece of the block that no side gives".into()));
                 return None;
             }
             choices.push(copies);
@@ -176,4 +179,118 @@ fn next(picked: &mut [usize], choices: &[Vec<Copy>]) -> bool {
         *n = 0;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)] // of small numbers
+
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use zfsp_grammar::blkptr::{self, Dva, Place};
+    use zfsp_grammar::indirect_mapping::Source;
+    use zfsp_grammar::uberblock::ReflowState;
+
+    use super::*;
+    use crate::device::Device;
+    use crate::vdev::config::{VdevConfig, VdevKind};
+    use crate::vdev::{Leaf, Missed, Parts, Reflow};
+
+    const DATA: usize = 4 << 20;
+
+    /// Vdev 0 was removed: its first sectors are on vdev 1, a mirror, but not side by side.
+    struct Removed {
+        sides: [Vec<u8>; 2],
+    }
+
+    impl Removed {
+        fn new(block: &[u8]) -> Self {
+            let mut side = vec![0; DATA + 0x4000];
+            side[DATA + 0x1000..DATA + 0x1200].copy_from_slice(&block[..0x200]);
+            side[DATA + 0x3000..DATA + 0x3400].copy_from_slice(&block[0x200..]);
+            Self { sides: [side.clone(), side] }
+        }
+        fn vdevs(&self) -> Vdevs {
+            let disk = |guid| VdevConfig { kind: VdevKind::Disk, guid, ..VdevConfig::default() };
+            let mirror = VdevConfig {
+                kind: VdevKind::Mirror,
+                id: 1,
+                children: vec![disk(10), disk(11)],
+                ..VdevConfig::default()
+            };
+            let removed = VdevConfig { kind: VdevKind::Indirect, ..VdevConfig::default() };
+            Vdevs::new(&BTreeMap::from([(0, removed), (1, mirror)]), self)
+        }
+    }
+
+    impl Parts for Removed {
+        fn leaves(&self, config: &VdevConfig) -> Vec<Arc<Leaf>> {
+            let side = &self.sides[usize::try_from(config.guid - 10).unwrap()];
+            let name = format!("d{}", config.guid);
+            let device = Some(Device::from_reader(&name, &side[..]).unwrap());
+            vec![Arc::new(Leaf { guid: config.guid, name: name.into(), device })]
+        }
+        fn missed(&self, _: &VdevConfig) -> Missed {
+            Missed::default()
+        }
+        fn reflow(&self) -> Reflow {
+            Reflow { offset: 0, state: ReflowState::NONE }
+        }
+        fn mapping(&self, _: &VdevConfig) -> Option<Vec<MappingEntry>> {
+            let entry = |src, offset: u64, sectors: u64| MappingEntry {
+                src: Source(src),
+                dst: Dva { extent: blkptr::Extent((1 << 32) | sectors), place: Place(offset / 512) },
+            };
+            Some(vec![entry(0, 0x1000, 1), entry(1, 0x3000, 2)])
+        }
+    }
+
+    fn block() -> Vec<u8> {
+        (0..0x600u32).map(|n| u8::try_from(n % 251).unwrap()).collect()
+    }
+
+    fn read(removed: &Removed) -> (Option<Vec<u8>>, Vec<Fault>) {
+        let (whole, mut faults) = (block(), Vec::new());
+        let extent = Extent { offset: 0, size: whole.len(), birth: 1 };
+        let bytes = removed.vdevs().read(0, &extent, &|bytes| bytes == whole, &mut faults);
+        (bytes, faults)
+    }
+
+    #[test]
+    fn a_block_in_pieces() {
+        assert_eq!(read(&Removed::new(&block())), (Some(block()), Vec::new()));
+    }
+
+    #[test]
+    fn each_piece_from_another_side() {
+        let mut removed = Removed::new(&block());
+        removed.sides[0][DATA + 0x1000] ^= 1;
+        removed.sides[1][DATA + 0x33ff] ^= 1;
+        let (bytes, faults) = read(&removed);
+        assert_eq!(bytes, Some(block()));
+        let places: Vec<_> = faults.iter().map(|fault| (&*fault.leaf, fault.at, fault.len)).collect();
+        assert_eq!(places, [("d10", 0x40_1000, 0x200), ("d11", 0x40_3000, 0x400)]);
+        let mut found = Vec::new();
+        let extent = Extent { offset: 0, size: 0x600, birth: 1 };
+        removed.vdevs().scrub(0, &extent, &block(), Proven::Nothing, &mut found);
+        assert_eq!(found, faults);
+    }
+
+    #[test]
+    fn a_piece_that_is_wrong_on_both_sides_is_lost() {
+        let mut removed = Removed::new(&block());
+        removed.sides.iter_mut().for_each(|side| side[DATA + 0x1000] ^= 1);
+        let (bytes, faults) = read(&removed);
+        assert_eq!((bytes, faults.is_empty()), (None, false));
+    }
+
+    #[test]
+    fn what_no_entry_maps_is_lost() {
+        let mut faults = Vec::new();
+        let extent = Extent { offset: 0x400, size: 0x400, birth: 1 };
+        let vdevs = Removed::new(&block()).vdevs();
+        assert_eq!(vdevs.read(0, &extent, &|_| true, &mut faults), None);
+        assert!(faults[0].to_string().contains("no mapping of offset 0x600"), "{}", faults[0]);
+    }
 }

@@ -223,7 +223,7 @@ fn stripes(config: &VdevConfig, parts: &dyn Parts) -> Result<Stripes> {
 }
 
 /// A vdev as a whole does not give an extent.
-fn fault(id: u32, extent: &Extent, why: String) -> Fault {
+pub(super) fn fault(id: u32, extent: &Extent, why: String) -> Fault {
     let len = u64::try_from(extent.size).unwrap_or(u64::MAX);
     Fault { leaf: format!("vdev {id}").into(), at: extent.offset, len, kind: FaultKind::Unreadable(why) }
 }

@@ -145,7 +145,7 @@ impl View<'_, '_> {
             print(&headline(name, set))?;
             print(&row::head())?;
         }
-        let accounting = set.accounting.iter().cloned().map(Ok);
+        let accounting = set.accounting.iter().cloned().map(Ok).chain(set.losses.iter().cloned().map(Err));
         let first = std::iter::once(Ok(set.meta_dnode.clone()));
         let is_alone = !self.parts.dnode && !self.parts.content && !self.parts.blocks;
         for object in first.chain(accounting).chain(set.objects()) {
