@@ -434,11 +434,23 @@ pub fn list<'a, T: Describe>(
 /// # Errors
 /// Those of the items; [`Why::Invalid`] for an item without length, which would never end.
 pub fn until<'a, T: Describe>(
+    stop: impl FnMut(Input<'a>) -> bool,
+    item: impl Parser<Input<'a>, Output = T, Error = Error>,
+) -> impl FnMut(Input<'a>) -> Parsed<'a, Vec<T>> {
+    repeated(usize::MAX, stop, item)
+}
+
+/// Items of `size` bytes at least, as far as `stop` allows. Where that says how many there can be, their room is made at
+/// once: growing would take up to twice as much.
+fn repeated<'a, T: Describe>(
+    size: usize,
     mut stop: impl FnMut(Input<'a>) -> bool,
     mut item: impl Parser<Input<'a>, Output = T, Error = Error>,
 ) -> impl FnMut(Input<'a>) -> Parsed<'a, Vec<T>> {
     move |mut i| {
-        let mut all = Vec::new();
+        let len = i.bytes().len();
+        let room = len.checked_div(size_of::<T>()).unwrap_or_default();
+        let mut all = Vec::with_capacity(len.checked_div(size).unwrap_or_default().min(room));
         while !i.bytes().is_empty() && !stop(i) {
             let at = i.at();
             let one;
@@ -460,7 +472,7 @@ pub fn filling<'a, T: Describe>(
     size: usize,
     item: impl Parser<Input<'a>, Output = T, Error = Error>,
 ) -> impl FnMut(Input<'a>) -> Parsed<'a, Vec<T>> {
-    until(move |i| i.bytes().len() < size, item)
+    repeated(size, move |i| i.bytes().len() < size, item)
 }
 
 #[inline(always)]

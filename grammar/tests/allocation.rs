@@ -183,6 +183,12 @@ fn dense() -> Vec<(&'static str, Vec<u8>)> {
         ("nvlist", native_strings),
         ("dnode", [&[1, 17, 1, 3, 0, 0, 0, 0, 1][..], &[0; 55], &[0xff; 448]].concat().repeat(32)),
         ("dnode", vec![0; 32 << 10]),
+        ("posix-acl", [&[2, 0, 0, 0][..], &[2, 0, 7, 0xff, 0xff, 0xff, 0xff, 0xff].repeat(N)].concat()),
+        ("posix-acl", {
+            let words = [0, 0, 0, 0, 0x100, 0x400, 0x2800, 0x2800, 0x2800u32];
+            let unit: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            [&[2, 0, 0, 0][..], &unit.repeat(258)].concat()
+        }),
         ("indirect", vec![0xff; 32 << 10]),
         ("indirect", vec![0; 32 << 10]),
         ("posix-acl", [&[2, 0, 0, 0][..], &[0xff; 8].repeat(N)].concat()),
