@@ -6,6 +6,7 @@
 
 mod bookmark;
 mod computed;
+mod pool;
 mod resolve;
 mod shown;
 mod written;

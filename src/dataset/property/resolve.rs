@@ -149,23 +149,24 @@ fn text(value: &Integers) -> String {
 
 /// What a stored value means.
 pub(super) fn value(property: &Property, stored: &Integers) -> Value {
+    match (plain(stored), property.form) {
+        (Value::Number(n), Form::Bytes) => Value::Bytes(n),
+        (Value::Number(n), Form::Count) if n != u64::MAX => Value::Number(n),
+        (Value::Number(n), _) => Value::Text(property.show(n).into_owned()),
+        (text, _) => text,
+    }
+}
+
+/// A stored value of which nothing else is known.
+pub(super) fn plain(stored: &Integers) -> Value {
     match (stored.width, stored.first()) {
-        (8, Some(n)) => number(property, n),
+        (8, Some(n)) => Value::Number(n),
         _ => Value::Text(text(stored)),
     }
 }
 
-/// What a number means that is the value of a property.
-pub(crate) fn number(property: &Property, n: u64) -> Value {
-    match property.form {
-        Form::Bytes => Value::Bytes(n),
-        Form::Count if n != u64::MAX => Value::Number(n),
-        _ => Value::Text(property.show(n).into_owned()),
-    }
-}
-
 /// The value where nobody set one.
-pub(crate) fn default(property: &Property) -> Value {
+pub(super) fn default(property: &Property) -> Value {
     let text = property.default;
     match (property.form, text.parse()) {
         (Form::Bytes, Ok(n)) => Value::Bytes(n),
