@@ -115,12 +115,27 @@ fn size(dsl: &Dsl<'_>) -> Answer {
     let counts = |vdev: &&VdevConfig| {
         !vdev.is_log && !matches!(vdev.kind, VdevKind::Indirect | VdevKind::Hole | VdevKind::Missing)
     };
-    let whole = |vdev: &VdevConfig| {
-        let shift = u32::try_from(vdev.metaslab_shift?).ok()?;
-        Some(vdev.asize?.unbounded_shr(shift).unbounded_shl(shift))
-    };
-    let sizes = dsl.pool.config.children.iter().filter(counts).filter_map(whole);
+    let sizes = dsl.pool.config.children.iter().filter(counts).filter_map(metaslabs);
     fact(Value::Bytes(sizes.fold(0, u64::saturating_add)))
+}
+
+/// Writers make a sixth as many of a vdev at most.
+const MOST_METASLABS: u64 = 1 << 20;
+
+/// Bytes of the metaslabs of a vdev. Those of a dRAID begin and end with a stripe (21.2).
+fn metaslabs(vdev: &VdevConfig) -> Option<u64> {
+    let shift = u32::try_from(vdev.metaslab_shift?).ok()?;
+    let count = vdev.asize?.checked_shr(shift)?;
+    let Some(draid) = vdev.draid else { return Some(count.unbounded_shl(shift)) };
+    let width = draid.ndata.checked_add(draid.nparity)?;
+    let stripe = width.checked_mul(1u64.checked_shl(u32::try_from(draid.ashift).ok()?)?)?;
+    let size = |metaslab: u64| {
+        let end = metaslab.checked_add(1)?.checked_mul(1u64.checked_shl(shift)?)?;
+        let start = metaslab.checked_shl(shift)?.checked_next_multiple_of(stripe)?;
+        let size = end.saturating_sub(start);
+        size.checked_sub(size.checked_rem(stripe)?)
+    };
+    (0..count.min(MOST_METASLABS)).map(size).try_fold(0u64, |sum, size| sum.checked_add(size?))
 }
 
 fn version(dsl: &Dsl<'_>) -> Answer {
