@@ -132,6 +132,17 @@ impl Dsl<'_> {
 }
 
 impl Usage {
+    /// What an account uses, and may use: where it has no quota of its own, that of all such.
+    #[must_use]
+    pub fn effective(&self, holder: Holder, account: &Account) -> Account {
+        let all = self.defaults.get(&holder).copied().unwrap_or_default();
+        Account {
+            quota: account.quota.or(all.quota),
+            objquota: account.objquota.or(all.objquota),
+            ..*account
+        }
+    }
+
     fn add(
         &mut self,
         all: &Attributes,

@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, config, dva, label, objset, uberblocks, verify};
+use crate::{bp, config, datasets, dva, get, label, objset, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -54,6 +54,11 @@ pub(crate) enum Command {
     Uberblocks(uberblocks::Options),
     /// The pool's vdevs with their devices, its features and its properties
     Config(config::Options),
+    /// File systems, volumes, snapshots and bookmarks
+    #[command(visible_alias = "list")]
+    Datasets(datasets::Options),
+    /// Properties of datasets and of the pool; permissions; space by user
+    Get(get::Options),
     /// Objects: a table of all, or what one of them holds
     #[command(visible_alias = "objectset")]
     Objset(objset::Options),
@@ -78,6 +83,8 @@ Examples:
   zexplore uberblocks -p images/        the states that can be looked at
   zexplore verify -p images/            is every block readable?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
+  zexplore datasets -t all -p images/   file systems, volumes, snapshots and bookmarks
+  zexplore get all lab/home -p images/  the properties of one of them
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
   zexplore dva 0:fee00:400 -p images/   the block at that place

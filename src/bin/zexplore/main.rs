@@ -12,9 +12,12 @@ mod bp;
 mod common;
 mod config;
 mod copies;
+mod datasets;
 mod dva;
 mod features;
+mod get;
 mod interrupt;
+mod items;
 mod label;
 mod manual;
 mod names;
@@ -23,6 +26,7 @@ mod objset;
 mod overview;
 mod said;
 mod session;
+mod shown;
 mod style;
 mod summary;
 mod table;
@@ -48,6 +52,8 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::Datasets(options) => datasets::run(&mut session, options),
+        Command::Get(options) => get::run(&mut session, options),
         Command::Objset(options) => objset::run(&mut session, options),
         Command::Dva(options) => dva::run(&mut session, options),
         Command::Bp(options) => bp::run(&mut session, options),
