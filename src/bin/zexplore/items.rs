@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use clap::ValueEnum;
-use zfsp::dataset::property::Setting;
-use zfsp::dataset::{Dataset, DatasetBookmark, Dsl, Kind};
+use zfsp::dataset::property::{self, Setting};
+use zfsp::dataset::{Dataset, DatasetBookmark, Dir, Dsl, Kind};
 use zfsp::object::Loss;
 use zfsp_grammar::objset::ObjsetType;
 
@@ -63,6 +63,8 @@ impl Type {
 pub(crate) enum Item<'d> {
     Dataset(&'d Dataset),
     Bookmark(DatasetBookmark),
+    /// One of the pool's own that has no dataset: space is charged to it.
+    Dir(&'d Dir),
 }
 
 impl Item<'_> {
@@ -70,6 +72,7 @@ impl Item<'_> {
         match self {
             Self::Dataset(set) => &set.name,
             Self::Bookmark(bookmark) => &bookmark.name,
+            Self::Dir(dir) => &dir.name,
         }
     }
 
@@ -78,26 +81,23 @@ impl Item<'_> {
         match self {
             Self::Dataset(set) => dsl.properties(set),
             Self::Bookmark(bookmark) => dsl.properties_of_bookmark(bookmark),
+            Self::Dir(dir) => (property::of_dir(dir), Vec::new()),
         }
     }
 
     /// Some properties, in that order, and what is lost of them.
     pub(crate) fn some(&self, dsl: &Dsl<'_>, names: &[String]) -> (Vec<Option<Setting>>, Vec<Loss>) {
-        let mut losses = Vec::new();
-        let of_bookmark = match self {
-            Self::Dataset(_) => Vec::new(),
-            Self::Bookmark(_) => {
-                let (all, lost) = self.properties(dsl);
-                losses = lost;
-                all
-            }
+        let Self::Dataset(set) = self else {
+            let (all, losses) = self.properties(dsl);
+            let one = |name: &String| all.iter().find(|setting| setting.name == *name).cloned();
+            return (names.iter().map(one).collect(), losses);
         };
-        let mut one = |name: &String| match self {
-            Self::Dataset(set) => dsl.property(set, name).unwrap_or_else(|loss| {
+        let mut losses = Vec::new();
+        let mut one = |name: &String| {
+            dsl.property(set, name).unwrap_or_else(|loss| {
                 losses.push(loss);
                 None
-            }),
-            Self::Bookmark(_) => of_bookmark.iter().find(|setting| setting.name == *name).cloned(),
+            })
         };
         let found = names.iter().map(&mut one).collect();
         (found, losses)
@@ -158,6 +158,10 @@ impl Choice {
             }
             let meant = bookmarks.into_iter().filter(|mark| is_meant(&mark.name, Kind::Bookmark));
             items.extend(meant.map(Item::Bookmark));
+        }
+        if self.hidden {
+            let dirs = dsl.datasets.dirs.iter().filter(|dir| dir.phys.head_dataset_obj.0 == 0);
+            items.extend(dirs.filter(|dir| is_meant(&dir.name, Kind::FileSystem)).map(|dir| Item::Dir(dir)));
         }
         let is_listed = |name: &&String| items.iter().any(|item| item.name() == **name);
         match named.iter().find(|name| name.contains('#') && self.types.is_empty() && !is_listed(name)) {

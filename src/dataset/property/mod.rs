@@ -4,8 +4,8 @@
 //! counts. What only a running system knows (`mounted`, `available`, `keystatus`) is not here. Handbook:
 //! `docs/format/11-dsl.md`, 11.5.
 
-mod bookmark;
 mod computed;
+mod others;
 mod pool;
 mod resolve;
 mod shown;
@@ -17,6 +17,7 @@ use zfsp_grammar::dsl::property::{find, is_user};
 
 use super::{Dataset, DatasetBookmark, Dsl};
 use crate::object::Loss;
+pub use others::of_dir;
 use shown::{How, SHOWN, Target};
 
 /// A property of a dataset.
@@ -162,7 +163,7 @@ impl Dsl<'_> {
     /// All properties of a bookmark, and what is lost of them.
     #[must_use]
     pub fn properties_of_bookmark(&self, of: &DatasetBookmark) -> (Vec<Setting>, Vec<Loss>) {
-        bookmark::all(self, of)
+        others::of_bookmark(self, of)
     }
 
     /// What its objects cannot tell is taken for a file system.

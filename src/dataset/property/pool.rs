@@ -28,7 +28,9 @@ const WITH_FEATURES: u64 = 5000;
 type Answer = Result<Option<(Value, Source)>>;
 
 /// A property, and how it is found.
-const COMPUTED: &[(&str, fn(&Dsl<'_>) -> Answer)] = &[
+type Computed = (&'static str, fn(&Dsl<'_>) -> Answer);
+
+const COMPUTED: &[Computed] = &[
     ("size", size),
     ("guid", |dsl| fact(Value::Number(dsl.pool.guid))),
     ("version", version),

@@ -114,12 +114,13 @@ fn usual(dsl: &Dsl<'_>, items: &[Item<'_>]) -> Vec<String> {
     let has = |name: &str| {
         items.iter().any(|item| match item {
             Item::Dataset(set) => matches!(dsl.property(set, name), Ok(Some(_))),
-            Item::Bookmark(_) => false,
+            Item::Bookmark(_) | Item::Dir(_) => false,
         })
     };
     let is_old = |item: &Item<'_>| match item {
         Item::Dataset(set) => set.is_snapshot(),
         Item::Bookmark(_) => true,
+        Item::Dir(_) => false,
     };
     let mut columns = vec![NAME, "type", "used", "referenced", "compressratio"];
     columns.extend(has("volsize").then_some("volsize"));

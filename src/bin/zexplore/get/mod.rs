@@ -119,11 +119,11 @@ fn names(options: &Options) -> Result<Option<Vec<String>>, Failure> {
     }
     let names: Vec<String> = options.properties.split(',').map(str::to_owned).collect();
     match names.iter().find(|name| !options.of_pool && !is_name(name)) {
-        Some(name) if name.contains('/') => {
-            let what = format!("'{name}' is no property; name those first, or all: zexplore get all {name}");
+        Some(name) => {
+            let what =
+                format!("no property '{name}'; properties come first, then datasets: zexplore get all lab");
             Err(Failure(Exit::Usage, what))
         }
-        Some(name) => Err(Failure(Exit::Usage, format!("no property '{name}'; zexplore get all lists them"))),
         None => Ok(Some(names)),
     }
 }
