@@ -7,6 +7,8 @@ use std::fmt;
 
 use zfsp_grammar::accounting::Account as Key;
 use zfsp_grammar::fuid::Fuid;
+use zfsp_grammar::master_node::MASTER_NODE;
+use zfsp_grammar::objset::ObjsetType;
 
 use super::attributes::Attributes;
 use super::{Dataset, Dsl};
@@ -97,8 +99,11 @@ impl Dsl<'_> {
             Ok(objects) => objects,
             Err(loss) => return Usage { losses: vec![loss], ..usage },
         };
+        if objects.r#type != ObjsetType::ZFS {
+            return usage;
+        }
         usage.losses.extend(objects.losses.iter().cloned());
-        let master = self.zap_of(set, 1);
+        let master = self.zap_of(set, MASTER_NODE);
         usage.losses.extend(master.losses.iter().cloned());
         for holder in Holder::ALL {
             let counted = objects.accounting.iter().find(|object| object.at.object == holder.object());

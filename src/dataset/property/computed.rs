@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use zfsp_grammar::dsl::property::{Property, find};
+use zfsp_grammar::master_node::MASTER_NODE;
 use zfsp_grammar::objset::ObjsetType;
 use zfsp_grammar::quantity::Guid;
 
@@ -12,8 +13,6 @@ use super::{Answer, Source, Value};
 use crate::dataset::{Dataset, Dsl, Encryption, Kind};
 use crate::object::Loss;
 
-/// Where the values of a file system stand that were set when it was made.
-const MASTER_NODE: u64 = 1;
 /// The data of a volume.
 const VOLUME_DATA: u64 = 1;
 /// The ZAP of a volume.
@@ -223,6 +222,9 @@ fn perhaps<T>(set: &Dataset, read: Result<Option<T>, Loss>) -> Result<Option<T>,
 /// A number of the master node, which has 0 for what it does not name.
 fn of_master_node(dsl: &Dsl<'_>, set: &Dataset, key: &str) -> Result<Option<u64>, Loss> {
     let read = || {
+        if dsl.objset_type(set)? != Some(ObjsetType::ZFS) {
+            return Ok(None);
+        }
         let all = dsl.zap_of(set, MASTER_NODE);
         Ok(match all.number("VERSION")? {
             Some(_) => Some(all.number(key)?.unwrap_or_default()),
