@@ -10,7 +10,7 @@
 //! | [`block`] | a block pointer | the block, proven |
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
-//! | [`dataset`] | names | object sets |
+//! | [`dataset`] | names | object sets; properties, holds, permissions, space by user |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
 //!

@@ -135,12 +135,12 @@ pub(crate) fn newest(members: &[Member]) -> Option<&LabelConfig> {
     members.iter().filter_map(Member::config).max_by_key(|config| config.txg)
 }
 
-/// Properties that are set, without the features.
+/// Properties that are set.
 fn properties(session: &mut Session<'_>, pool: &Pool) -> BTreeMap<String, Json> {
-    let (all, losses) = Dsl::of(pool).pool_properties();
+    let (all, losses) = Dsl::of(pool).pool_settings();
     losses.iter().for_each(|loss| session.warn(loss));
-    let is_set = |setting: &Setting| setting.source == Source::Local && !setting.name.contains('@');
-    let set = all.into_iter().filter(|setting| is_set(setting) && setting.name != "version");
+    let is_set = |setting: &Setting| setting.source == Source::Local && setting.name != "version";
+    let set = all.into_iter().filter(is_set);
     set.map(|setting| (setting.name, setting.value.to_string().into())).collect()
 }
 

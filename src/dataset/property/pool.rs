@@ -30,17 +30,14 @@ type Answer = Result<Option<(Value, Source)>>;
 /// A property, and how it is found.
 type Computed = (&'static str, fn(&Dsl<'_>) -> Answer);
 
-const COMPUTED: &[Computed] = &[
+/// What nobody sets.
+const FACTS: &[Computed] = &[
     ("size", size),
     ("guid", |dsl| fact(Value::Number(dsl.pool.guid))),
-    ("version", version),
-    ("bootfs", bootfs),
     ("dedupratio", dedupratio),
-    ("comment", |dsl| configured(dsl, "comment", "-")),
     ("freeing", |dsl| fact(Value::Bytes(charged(dsl, "$FREE")))),
     ("leaked", |dsl| fact(Value::Bytes(charged(dsl, "$LEAK")))),
     ("checkpoint", checkpoint),
-    ("compatibility", |dsl| configured(dsl, "compatibility", "off")),
     ("bcloneused", |dsl| cloned(dsl, |used, _| Value::Bytes(used))),
     ("bclonesaved", |dsl| cloned(dsl, |_, saved| Value::Bytes(saved))),
     ("bcloneratio", |dsl| cloned(dsl, |used, saved| Value::Ratio(ratio(used.saturating_add(saved), used)))),
@@ -48,36 +45,75 @@ const COMPUTED: &[Computed] = &[
     ("last_scrubbed_txg", last_scrubbed_txg),
 ];
 
+/// What is set, but stands elsewhere than the others, or means the number of something.
+const SETTINGS: &[Computed] = &[
+    ("version", version),
+    ("bootfs", bootfs),
+    ("comment", |dsl| configured(dsl, "comment", "-")),
+    ("compatibility", |dsl| configured(dsl, "compatibility", "off")),
+];
+
+/// Properties as they are found, and what is lost.
+#[derive(Default)]
+struct Found {
+    all: Vec<Setting>,
+    losses: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, name: &str, answer: Answer) {
+        match answer {
+            Ok(Some((value, source))) => self.all.push(Setting { name: name.to_owned(), value, source }),
+            Ok(None) => {}
+            Err(error) => self.losses.push(format!("{name}: {error}")),
+        }
+    }
+}
+
 impl Dsl<'_> {
     /// All properties of the pool, those of features last, and what is lost of them.
     #[must_use]
     pub fn pool_properties(&self) -> (Vec<Setting>, Vec<String>) {
-        let (mut all, mut losses) = (Vec::new(), Vec::new());
-        let mut add = |name: &str, answer: Answer| match answer {
-            Ok(Some((value, source))) => all.push(Setting { name: name.to_owned(), value, source }),
-            Ok(None) => {}
-            Err(error) => losses.push(format!("{name}: {error}")),
+        let mut found = Found::default();
+        FACTS.iter().for_each(|(name, answer)| found.add(name, answer(self)));
+        let (settings, losses) = self.pool_settings();
+        found.all.extend(settings);
+        found.losses.extend(losses);
+        for (name, state) in self.features(&mut found.losses) {
+            found.all.push(Setting { name, value: Value::Text(state.into()), source: Source::Local });
+        }
+        (found.all, found.losses)
+    }
+
+    /// Those properties of the pool that can be set, and what is lost of them.
+    #[must_use]
+    pub fn pool_settings(&self) -> (Vec<Setting>, Vec<String>) {
+        let mut found = Found::default();
+        SETTINGS.iter().for_each(|(name, answer)| found.add(name, answer(self)));
+        let list = match self.pool.directory_number("pool_props") {
+            Ok(list) => self.zap(list.unwrap_or_default()),
+            Err(error) => {
+                found.losses.push(format!("pool_props: {error}"));
+                return (found.all, found.losses);
+            }
         };
-        for (name, answer) in COMPUTED {
-            add(name, answer(self));
-        }
-        let set = self.zap(self.pool.directory_number("pool_props").ok().flatten().unwrap_or_default());
         let native = PROPERTIES.iter().map(|property| property.name).filter(|name| !OBSOLETE.contains(name));
-        let names: BTreeSet<&str> = native.chain(set.iter().map(|(name, _)| name)).collect();
-        for name in names.into_iter().filter(|name| !COMPUTED.iter().any(|(computed, _)| computed == name)) {
-            add(name, set.get(name).map_err(Into::into).map(|stored| of_list(name, stored)));
+        let names: BTreeSet<&str> = native.chain(list.iter().map(|(name, _)| name)).collect();
+        for name in names.into_iter().filter(|name| !SETTINGS.iter().any(|(elsewhere, _)| elsewhere == name))
+        {
+            found.add(name, list.get(name).map_err(Into::into).map(|stored| of_list(name, stored)));
         }
-        for (name, state) in self.features(&mut losses) {
-            all.push(Setting { name, value: Value::Text(state.into()), source: Source::Local });
-        }
-        (all, losses)
+        (found.all, found.losses)
     }
 
     /// `feature@name` of those that the format knows, and whether they are in use; then the others.
     fn features(&self, losses: &mut Vec<String>) -> Vec<(String, &'static str)> {
         let counts = ["features_for_read", "features_for_write"].map(|key| {
-            let read = self.pool.directory_number(key);
-            let all = self.zap(read.ok().flatten().unwrap_or_default());
+            let read = self.pool.directory_number(key).unwrap_or_else(|error| {
+                losses.push(format!("{key}: {error}"));
+                None
+            });
+            let all = self.zap(read.unwrap_or_default());
             losses.extend(all.losses.iter().map(|loss| format!("{key}: {loss}")));
             all
         });

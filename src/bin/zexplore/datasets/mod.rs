@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Sort by that column, upwards; several count in their order
     #[arg(short = 's', long = "sort", value_name = "COLUMN", value_parser = column)]
     up: Vec<String>,
-    /// The same, downwards
+    /// The same, downwards; counts before -s
     #[arg(short = 'S', value_name = "COLUMN", value_parser = column)]
     down: Vec<String>,
     /// Sizes in bytes, times in seconds

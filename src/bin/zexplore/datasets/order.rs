@@ -11,10 +11,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// First those upwards, then those downwards.
+    /// First those downwards, then those upwards.
     pub(super) fn new(up: &[String], down: &[String]) -> Self {
-        let down = down.iter().map(|column| (column.clone(), true));
-        Self { all: up.iter().map(|column| (column.clone(), false)).chain(down).collect() }
+        let up = up.iter().map(|column| (column.clone(), false));
+        Self { all: down.iter().map(|column| (column.clone(), true)).chain(up).collect() }
     }
 
     pub(super) fn columns(&self) -> impl Iterator<Item = &String> {
