@@ -11,6 +11,7 @@
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets |
+//! | [`file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
 //!
@@ -38,6 +39,8 @@ pub mod decode;
 pub mod device;
 pub mod dump;
 pub mod error;
+pub mod file;
+pub mod fs;
 mod memory;
 pub mod object;
 pub mod objset;
@@ -47,5 +50,6 @@ pub mod stats;
 pub mod vdev;
 pub mod verify;
 pub mod view;
+pub mod volume;
 pub mod walk;
 pub mod zap;
