@@ -41,6 +41,7 @@ pub mod dump;
 pub mod error;
 pub mod file;
 pub mod fs;
+pub mod manifest;
 mod memory;
 pub mod object;
 pub mod objset;

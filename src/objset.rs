@@ -77,7 +77,8 @@ impl ObjectSet {
     /// True if it is of an encrypted dataset: its pointers carry MACs.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        let is_under_mac = |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
+        let is_under_mac =
+            |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
         self.meta_dnode.pointers.iter().any(is_under_mac)
     }
 

@@ -47,7 +47,10 @@ impl Volume {
         }
         let properties = set.object(PROPERTIES)?;
         let size = Zap::of(&properties)?.number("size")?.ok_or_else(|| {
-            Loss::new(properties.at.block(0, 0), Why::Corrupt("it does not say how large the volume is".into()))
+            Loss::new(
+                properties.at.block(0, 0),
+                Why::Corrupt("it does not say how large the volume is".into()),
+            )
         })?;
         let content = set.object(DATA)?;
         Ok(Self { set, size, content, patches: Patches::default() })

@@ -99,14 +99,28 @@ impl File {
     }
 
     /// The stretches that are not holes, as `SEEK_DATA` and `SEEK_HOLE` tell them: whole blocks, cut at the end of the
-    /// file; redacted blocks are holes. What is lost with a block of pointers is an error, and the next one follows.
+    /// file; redacted blocks are holes. A single block of odd size is always data. What is lost with a block of
+    /// pointers is an error, and the next one follows.
     pub fn segments(&self) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        let mut pieces = self.pieces(0..self.size).peekable();
+        // the kernel does not look into a block whose size is no power of two
+        let odd = self
+            .object
+            .as_ref()
+            .filter(|object| !object.block_size.is_power_of_two() && self.patches.is_empty());
+        let whole = odd.map(|object| 0..object.block_size.min(self.size)).filter(|whole| !whole.is_empty());
+        let found = if whole.is_some() { 0..0 } else { 0..self.size };
+        whole.into_iter().map(Ok).chain(self.found_segments(found))
+    }
+
+    fn found_segments(&self, range: Range<u64>) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
+        let mut pieces = self.pieces(range).peekable();
         std::iter::from_fn(move || {
             let mut found: Option<Range<u64>> = None;
             loop {
                 let is_next = |piece: &Piece| {
-                    found.as_ref().is_none_or(|found| piece.source.is_data() && piece.range.start == found.end)
+                    found
+                        .as_ref()
+                        .is_none_or(|found| piece.source.is_data() && piece.range.start == found.end)
                 };
                 let Some(piece) = pieces.next_if(is_next) else { return found.map(Ok) };
                 match piece.source {

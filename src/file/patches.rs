@@ -95,7 +95,12 @@ impl Patches {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)] // a test may fail loudly
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)] // a test may fail loudly
 mod tests {
     use super::*;
     use proptest::prelude::*;

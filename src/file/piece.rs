@@ -78,7 +78,9 @@ impl<'f> Pieces<'f> {
     pub(super) fn new(object: Option<&'f Object>, patches: &'f Patches, range: Range<u64>) -> Self {
         let Range { start: at, end } = range;
         let blocks: Box<dyn Iterator<Item = Piece> + Send> = match object {
-            Some(object) => Box::new(of_object(object, at).take_while(|piece| piece.range.start < patches.cut())),
+            Some(object) => {
+                Box::new(of_object(object, at).take_while(|piece| piece.range.start < patches.cut()))
+            }
             None => Box::new(std::iter::empty()),
         };
         Self { patches, blocks, base: None, at, end }
@@ -97,7 +99,9 @@ impl<'f> Pieces<'f> {
             Some(piece) if piece.range.start <= self.at => {
                 let behind = self.at.saturating_sub(piece.range.start);
                 let source = match &piece.source {
-                    Source::Block { pointer, at, .. } => Source::Block { pointer: *pointer, at: *at, skip: behind },
+                    Source::Block { pointer, at, .. } => {
+                        Source::Block { pointer: *pointer, at: *at, skip: behind }
+                    }
                     other => other.clone(),
                 };
                 Piece { range: self.at..piece.range.end.min(end).min(cut), source }

@@ -39,7 +39,11 @@ impl File {
     ///
     /// # Errors
     /// What `sink` returns.
-    pub fn stream<E: Send>(&self, range: Range<u64>, mut sink: impl FnMut(Chunk) -> Result<(), E>) -> Result<(), E> {
+    pub fn stream<E: Send>(
+        &self,
+        range: Range<u64>,
+        mut sink: impl FnMut(Chunk) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut pieces = self.pieces(range);
         if rayon::current_thread_index().is_some() {
             // a thread of the pool that waits for the pool might wait for ever
@@ -91,12 +95,10 @@ impl File {
             Source::Lost(loss) => Content::Lost(loss),
             Source::Bytes(bytes, skip) => Content::Data(cut(bytes.to_vec(), skip, len)),
             Source::Block { pointer, .. } if pointer.is_hole() => Content::Hole,
-            Source::Block { pointer, at, skip } => {
-                match self.store.read(&pointer) {
-                    Ok(block) => Content::Data(cut(block.bytes, skip, len)),
-                    Err(lost) => Content::Lost(Loss { at: at.unwrap_or_else(|| self.name.block(-2, 0)), lost }),
-                }
-            }
+            Source::Block { pointer, at, skip } => match self.store.read(&pointer) {
+                Ok(block) => Content::Data(cut(block.bytes, skip, len)),
+                Err(lost) => Content::Lost(Loss { at: at.unwrap_or_else(|| self.name.block(-2, 0)), lost }),
+            },
         };
         Chunk { range, content }
     }

@@ -91,7 +91,8 @@ impl Attributes {
             }
             ObjectType::ZNODE => {
                 let read = Znode::parse(Input::new(bonus, order));
-                let (_, znode) = read.map_err(|error| corrupt(object, DNODE, format!("znode: {}", fault(error))))?;
+                let (_, znode) =
+                    read.map_err(|error| corrupt(object, DNODE, format!("znode: {}", fault(error))))?;
                 found.take_znode(&znode);
             }
             other => return Err(corrupt(object, DNODE, format!("no file: its bonus is of type {other}"))),
@@ -163,10 +164,13 @@ impl Attributes {
             (SaName::UID, SaValue::Fuid(uid)) => self.uid = *uid,
             (SaName::GID, SaValue::Fuid(gid)) => self.gid = *gid,
             (SaName::SYMLINK, SaValue::Text(Text(target))) => self.symlink = Some(target.to_vec()),
-            (SaName::DACL_ACES, SaValue::Aces(aces)) => self.acl = Acl::Here(aces.iter().map(acl::Entry::from).collect()),
+            (SaName::DACL_ACES, SaValue::Aces(aces)) => {
+                self.acl = Acl::Here(aces.iter().map(acl::Entry::from).collect())
+            }
             (SaName::DXATTR, SaValue::Xattrs(list)) => {
-                self.dxattr =
-                    xattr::entries(&list.list).map(|(Text(name), value)| (name.to_vec(), value.to_vec())).collect();
+                self.dxattr = xattr::entries(&list.list)
+                    .map(|(Text(name), value)| (name.to_vec(), value.to_vec()))
+                    .collect();
             }
             (SaName::ZNODE_ACL, SaValue::ZnodeAcl(acl)) if self.acl == Acl::default() => {
                 self.acl = Acl::of_znode(acl);
@@ -178,7 +182,8 @@ impl Attributes {
     }
 
     fn take_znode(&mut self, znode: &Znode<'_>) {
-        let Znode { atime, mtime, ctime, crtime, generation, mode, size, links, flags, uid, gid, .. } = *znode;
+        let Znode { atime, mtime, ctime, crtime, generation, mode, size, links, flags, uid, gid, .. } =
+            *znode;
         let rdev = mode.kind().is_device().then_some(znode.rdev);
         let (parent, xattr) = (znode.parent.0, znode.xattr.0);
         let symlink = znode.symlink().map(|Text(target)| target.to_vec());

@@ -57,10 +57,12 @@ impl Inode {
         self.kind() == FileType::DIRECTORY
     }
 
-    /// Space that it takes with its dnode, in units of 512 bytes: what `stat` calls blocks.
+    /// Space that it takes with its dnode, in units of 512 bytes, rounded to the nearest: what `stat` calls blocks.
     #[must_use]
     pub fn blocks(&self) -> u64 {
-        self.object.as_ref().map_or(0, |object| object.used.div_ceil(512).saturating_add(object.slots()))
+        self.object
+            .as_ref()
+            .map_or(0, |object| (object.used.saturating_add(256) / 512).saturating_add(object.slots()))
     }
 
     /// Its content.
@@ -125,7 +127,8 @@ impl FileSystem {
         let (bonus, order) = object.bonus();
         let size = u64::parse(Input::new(bonus, order)).map_or(0, |(_, size)| size);
         let (bytes, order) = object.content(size.min(LARGEST_TABLE)).whole()?;
-        let broken = |_| Loss::new(object.at.block(0, 0), Why::Corrupt("the table of domains is no list".into()));
+        let broken =
+            |_| Loss::new(object.at.block(0, 0), Why::Corrupt("the table of domains is no list".into()));
         let (_, packed) = Packed::parse(Input::new(&bytes, order)).map_err(broken)?;
         let domains = zfsp_grammar::fuid::domains(&packed.list);
         Ok(domains.map(|domain| (domain.index, Text(domain.name.0).to_string())).collect())

@@ -51,8 +51,12 @@ impl Layouts {
         let layout = |entry: &Attribute| {
             let number = entry.key.to_string().parse().ok()?;
             // an attribute that is not registered has no length
-            let all: Option<Layout> =
-                entry.value.iter().take(MOST_ATTRIBUTES).map(|number| registry.get(&number).copied()).collect();
+            let all: Option<Layout> = entry
+                .value
+                .iter()
+                .take(MOST_ATTRIBUTES)
+                .map(|number| registry.get(&number).copied())
+                .collect();
             Some((number, all?))
         };
         Ok(Self(entries("LAYOUTS")?.iter().filter_map(layout).collect()))

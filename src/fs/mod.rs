@@ -26,6 +26,7 @@ mod inode;
 mod layouts;
 mod master_node;
 mod path;
+mod walk;
 pub mod xattr;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use directory::{DirEntry, Directory};
 pub use inode::Inode;
 pub use layouts::Layouts;
 pub use master_node::{CaseSensitivity, MasterNode};
+pub use walk::{Found, Visit, Walk};
 
 /// A file system. A copy costs nothing: it is the same one.
 #[derive(Clone, Debug)]
@@ -80,7 +82,10 @@ impl FileSystem {
                     let at = ObjectAt { objset: set.id, object: 1 }.block(0, 0);
                     Loss::new(at, Why::Corrupt("the master node names no root directory".into()))
                 }));
-                MasterNode { sa_attrs: number_of_type(&set, ObjectType::SA_MASTER_NODE), ..MasterNode::default() }
+                MasterNode {
+                    sa_attrs: number_of_type(&set, ObjectType::SA_MASTER_NODE),
+                    ..MasterNode::default()
+                }
             }
         };
         let layouts = Layouts::of(&set, master.sa_attrs, &mut losses);
@@ -120,7 +125,8 @@ impl FileSystem {
             return self.inode(root);
         }
         let is_root = |inode: &Inode| inode.is_directory() && inode.attributes.parent == inode.number;
-        let directories = self.set().objects().flatten().filter(|object| object.r#type == ObjectType::DIRECTORY_CONTENTS);
+        let directories =
+            self.set().objects().flatten().filter(|object| object.r#type == ObjectType::DIRECTORY_CONTENTS);
         directories.filter_map(|object| self.inode_of(object).ok()).find(is_root).ok_or_else(|| {
             let at = ObjectAt { objset: self.set().id, object: 1 }.block(0, 0);
             Loss::new(at, Why::Corrupt("there is no root directory".into()))
@@ -153,7 +159,8 @@ impl FileSystem {
         let Some(queue) = self.master().delete_queue else { return Ok(Vec::new()) };
         let queue = self.set().object(queue)?;
         let zap = Zap::of(&queue)?;
-        let numbers: Result<Vec<Option<u64>>, Loss> = zap.entries().map(|entry| Ok(entry?.value.first())).collect();
+        let numbers: Result<Vec<Option<u64>>, Loss> =
+            zap.entries().map(|entry| Ok(entry?.value.first())).collect();
         let mut numbers: Vec<u64> = numbers?.into_iter().flatten().collect();
         numbers.sort_unstable();
         Ok(numbers)

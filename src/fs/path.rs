@@ -62,7 +62,8 @@ impl FileSystem {
                     return Err(Error::not_found(format!("'{}': too many symbolic links", so_far())));
                 }
                 if target.starts_with(b"/") {
-                    let what = format!("'{}' is a link to {}: outside of the file system", so_far(), Text(&target));
+                    let what =
+                        format!("'{}' is a link to {}: outside of the file system", so_far(), Text(&target));
                     return Err(Error::not_found(what));
                 }
                 left.extend(components(&target));
