@@ -12,6 +12,8 @@
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets |
 //! | [`file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
+//! | [`namespace`] | names across datasets | what they lead to |
+//! | [`manifest`] | datasets | a line for each object: what the kernel would show |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
 //!
@@ -43,6 +45,7 @@ pub mod file;
 pub mod fs;
 pub mod manifest;
 mod memory;
+pub mod namespace;
 pub mod object;
 pub mod objset;
 mod per_thread;

@@ -368,7 +368,7 @@ impl Ioctls {
 
 /// The SHA-256 of the content, or of its data alone if it is too long.
 fn hash(file: &File) -> Result<Hex, Loss> {
-    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let mut hash = Sha256::new();
     let skips_holes = file.size() > LONGEST;
     file.stream(0..file.size(), |chunk| {

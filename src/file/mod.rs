@@ -12,7 +12,7 @@
 //! # let datasets = Datasets::of(&pool);
 //! # let files = FileSystem::open(datasets.find("lab")?.objset(&pool)?)?;
 //!
-//! let mut file = files.find(b"/small")?.open();
+//! let mut file = files.find(b"/hundred")?.open();
 //! file.seek(SeekFrom::End(-8))?;
 //! let mut end = String::new();
 //! file.read_to_string(&mut end)?;

@@ -78,8 +78,13 @@ impl Walk {
         Self { deepest: deepest.min(DEEPEST), ..self }
     }
 
+    /// True if nothing below the top was given yet.
+    pub(crate) fn is_at_top(&self) -> bool {
+        self.way.is_empty()
+    }
+
     /// Leaves out what is in the directory that was given last.
-    pub fn skip(&mut self) {
+    pub fn leave_out(&mut self) {
         self.enter = None;
     }
 
