@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use common::{Fixture, each, fixtures};
 use serde_json::Value;
-use zfsp::dataset::Datasets;
-use zfsp::manifest::{self, Options};
+use zfsp::manifest::{self, Depth};
+use zfsp::namespace::Namespace;
 use zfsp::pool::Pool;
 
 #[test]
@@ -41,10 +41,10 @@ fn check(fixture: &Fixture, truth: &str, pool: &Pool) -> Result<usize, String> {
     let truth: Vec<Value> = truth.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut ours: BTreeMap<String, Value> = BTreeMap::new();
     let (mut failures, mut sealed, mut checked) = (Vec::new(), Vec::new(), 0);
-    let datasets = Datasets::of(pool);
-    for dataset in datasets.all.iter().filter(|set| !set.is_hidden) {
+    let names = Namespace::of(pool);
+    for dataset in names.datasets.all.iter().filter(|set| !set.is_hidden) {
         let mut order: Vec<Value> = Vec::new();
-        manifest::dataset(pool, dataset, Options { hashes: true }, |line| {
+        manifest::dataset(&names, dataset, Depth::Hashes, |line| {
             order.push(serde_json::to_value(&line).unwrap());
             Ok(())
         })

@@ -17,6 +17,8 @@ pub struct Entry<'n> {
     pub dataset: &'n Dataset,
     /// True for the root of a dataset, and for volumes.
     pub is_dataset: bool,
+    /// True for the last one of its directory.
+    pub is_last: bool,
     /// What is there.
     pub found: Found,
 }
@@ -57,6 +59,17 @@ struct Level<'n> {
     children: Vec<(&'n [u8], &'n Dataset)>,
 }
 
+impl Entry<'_> {
+    /// Names in its path.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self.path.is_empty() {
+            true => 0,
+            false => self.path.iter().filter(|b| **b == b'/').count().saturating_add(1),
+        }
+    }
+}
+
 impl<'n> Namespace<'n> {
     /// All that is at and below `location`, each directory before what is in it; `deepest` levels down.
     pub fn walk(&'n self, location: &Location, deepest: usize) -> Walk<'n> {
@@ -67,7 +80,8 @@ impl<'n> Namespace<'n> {
         match &location.place {
             Place::Volume(volume) => {
                 let found = Found::Volume(volume.clone());
-                walk.volume = Some(Entry { path: Vec::new(), dataset, is_dataset: true, found });
+                walk.volume =
+                    Some(Entry { path: Vec::new(), dataset, is_dataset: true, is_last: true, found });
             }
             Place::Inode(inode) => {
                 let is_root = location.path == b"/";
@@ -96,9 +110,9 @@ impl<'n> Walk<'n> {
     }
 
     /// Goes into a dataset; gives it itself.
-    fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset) -> Entry<'n> {
-        let depth = path.iter().filter(|b| **b == b'/').count().saturating_add(1);
-        let left = self.deepest.saturating_sub(depth);
+    fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset, is_last: bool) -> Entry<'n> {
+        let slashes = path.iter().filter(|b| **b == b'/').count();
+        let left = self.deepest.saturating_sub(slashes).saturating_sub(1);
         let found = match self.names.within(dataset, b"/", true, super::Links::Keep) {
             Err(error) => Found::LostDataset(Error::to_string(&error)),
             Ok(Location { place: Place::Volume(volume), .. }) => Found::Volume(volume),
@@ -111,7 +125,7 @@ impl<'n> Walk<'n> {
                 Found::Inode(inode)
             }
         };
-        Entry { path, dataset, is_dataset: true, found }
+        Entry { path, dataset, is_dataset: true, is_last, found }
     }
 }
 
@@ -140,8 +154,8 @@ impl<'n> Iterator for Walk<'n> {
                 // datasets without a directory to be mounted on
                 match level.children.pop() {
                     Some((name, child)) => {
-                        let path = level.path(name);
-                        return Some(self.enter(path, child));
+                        let (path, is_last) = (level.path(name), level.children.is_empty());
+                        return Some(self.enter(path, child, is_last));
                     }
                     None => self.way.pop(),
                 };
@@ -152,15 +166,18 @@ impl<'n> Iterator for Walk<'n> {
             if let Some(child) = shadow {
                 let (_, child) = level.children.remove(child);
                 level.walk.leave_out();
-                return Some(self.enter(path, child));
+                let is_last = visit.is_last && level.children.is_empty();
+                return Some(self.enter(path, child, is_last));
             }
+            let is_top = visit.entry.is_none() || visit.path.contains(&b'/');
+            let is_last = visit.is_last && (is_top || level.children.is_empty());
             let is_dataset = visit.entry.is_none() && visit.inode().is_some();
             let found = match (visit.found, visit.entry) {
                 (fs::Found::Inode(inode), _) => Found::Inode(inode),
                 (fs::Found::Lost(loss), Some(entry)) => Found::Lost(entry, loss),
                 (fs::Found::Lost(loss) | fs::Found::LostEntries(loss), _) => Found::LostEntries(loss),
             };
-            return Some(Entry { path, dataset: level.dataset, is_dataset, found });
+            return Some(Entry { path, dataset: level.dataset, is_dataset, is_last, found });
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, config, dva, label, objset, uberblocks, verify};
+use crate::{bp, cat, config, dva, find, label, ls, manifest, objset, tree, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -63,6 +63,16 @@ pub(crate) enum Command {
     Bp(bp::Options),
     /// Read and check every block: what is damaged, and what there is of each type
     Verify(verify::Options),
+    /// What is in a directory
+    Ls(ls::Options),
+    /// A directory tree, drawn
+    Tree(tree::Options),
+    /// The content of files and volumes
+    Cat(cat::Options),
+    /// What is called so, is of that type, is newer, is larger
+    Find(find::Options),
+    /// A line for each object of each dataset and snapshot, with hashes
+    Manifest(manifest::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command

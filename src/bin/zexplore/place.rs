@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use zfsp::namespace::escape::unescaped;
-use zfsp::namespace::{Links, Location, Namespace};
+use zfsp::namespace::{Links, Location, Namespace, Place};
 
 use crate::common::exit::Failure;
 use crate::session::Session;
@@ -25,14 +25,17 @@ pub(crate) fn locate(
     place: &OsString,
     links: Links,
 ) -> Result<Location, Failure> {
+    all_losses(session, names);
+    let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
+    if let Place::Inode(inode) = &location.place {
+        inode.fs().losses().iter().for_each(|loss| session.warn(loss));
+    }
+    Ok(location)
+}
+
+/// What is lost of the names of datasets.
+pub(crate) fn all_losses(session: &mut Session<'_>, names: &Namespace<'_>) {
     for loss in &names.datasets.losses {
         session.warn(loss);
     }
-    let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
-    if let Ok(fs) = names.file_system(&location.dataset) {
-        for loss in fs.losses() {
-            session.warn(loss);
-        }
-    }
-    Ok(location)
 }
