@@ -75,6 +75,15 @@ impl Inode {
         }
     }
 
+    /// The bytes of its object: of a regular file its content, of others all blocks, whatever they hold.
+    #[must_use]
+    pub fn content(&self) -> File {
+        match (&self.object, self.kind()) {
+            (Some(object), kind) if kind != FileType::REGULAR => File::new(object.clone(), object.size()),
+            _ => self.open(),
+        }
+    }
+
     /// Its entries, if it is a directory.
     #[must_use]
     pub fn directory(&self) -> Directory<'_> {

@@ -22,13 +22,15 @@ pub mod escape;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zfsp_grammar::input::Text;
 use zfsp_grammar::objset::ObjsetType;
 
+use crate::block::Store;
 use crate::dataset::{Dataset, Datasets};
 use crate::error::{Error, Result};
+use crate::file::File;
 use crate::fs::{FileSystem, Inode};
 use crate::object::Loss;
 use crate::pool::Pool;
@@ -65,6 +67,26 @@ pub enum Place {
     Inode(Box<Inode>),
     /// A volume.
     Volume(Box<Volume>),
+}
+
+impl Location {
+    /// Its bytes: of a file or a volume; of others what their object holds.
+    #[must_use]
+    pub fn content(&self) -> File {
+        match &self.place {
+            Place::Inode(inode) => inode.content(),
+            Place::Volume(volume) => volume.data(),
+        }
+    }
+
+    /// What its blocks are read with.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        match &self.place {
+            Place::Inode(inode) => inode.fs().set().meta_dnode.store(),
+            Place::Volume(volume) => volume.set().meta_dnode.store(),
+        }
+    }
 }
 
 /// Whether a symbolic link at the end of a name is followed.

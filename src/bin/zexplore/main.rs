@@ -29,6 +29,7 @@ mod overview;
 mod place;
 mod said;
 mod session;
+mod stat;
 mod style;
 mod summary;
 mod table;
@@ -61,6 +62,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Ls(options) => ls::run(&mut session, options),
         Command::Tree(options) => tree::run(&mut session, options),
         Command::Cat(options) => cat::run(&mut session, options),
+        Command::Stat(options) => stat::run(&mut session, options),
         Command::Find(options) => find::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
