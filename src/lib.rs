@@ -11,6 +11,7 @@
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets |
+//! | [`history`], [`error_log`], [`zil`] | a pool, an object set | what was done, what is damaged, what is pending |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
 //!
@@ -38,6 +39,8 @@ pub mod decode;
 pub mod device;
 pub mod dump;
 pub mod error;
+pub mod error_log;
+pub mod history;
 mod memory;
 pub mod object;
 pub mod objset;
@@ -49,3 +52,4 @@ pub mod verify;
 pub mod view;
 pub mod walk;
 pub mod zap;
+pub mod zil;
