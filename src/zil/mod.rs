@@ -22,7 +22,7 @@
 //! for block in &mut blocks {
 //!     pending += block.pending().count();
 //! }
-//! assert_eq!(pending, 68);
+//! assert_eq!(pending, 37);
 //! assert!(blocks.end().is_some_and(|end| end.loss().is_none())); // the next block was never written
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```

@@ -95,7 +95,9 @@ fn pairs(text: &mut String, list: &List<'_>, indent: usize) {
     let below = indent.saturating_add(4);
     for pair in list.pairs() {
         let name = raw(&pair.name());
-        let mut line = |what: &str| drop(writeln!(text, "{:indent$}{name}{what}", ""));
+        let mut line = |what: &str| {
+            let _ = writeln!(text, "{:indent$}{name}{what}", "");
+        };
         let mut each = |all: &mut dyn Iterator<Item = String>| {
             all.enumerate().for_each(|(n, value)| line(&format!("[{n}]: {value}")));
         };

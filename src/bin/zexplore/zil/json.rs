@@ -10,7 +10,8 @@ use zfsp_grammar::zil::create::NewObject;
 use zfsp_grammar::zil::record::{Body, Record};
 use zfsp_grammar::znode::Time;
 
-use super::{what, word};
+use super::word;
+use super::words::what;
 
 /// Where a log starts.
 pub(super) fn header(log: &IntentLog, name: &str, fields: Option<&Decoded<'_>>) -> Value {

@@ -14,7 +14,6 @@ use zfsp::pool::Pool;
 use zfsp::view::rows::Detail;
 use zfsp::view::text;
 use zfsp::zil::{End, Fate, IntentLog, LogBlock, Standing};
-use zfsp_grammar::zil::record::Record;
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::{print, print_line};
@@ -137,7 +136,7 @@ impl View<'_, '_> {
         }
         let mut text = format!("{TITLE}{}{TITLE:#}  intent log of dataset {}\n", plain(name), log.objset);
         let state = match log.standing {
-            Standing::Pending(first) => format!("{ODD}pending{ODD:#}: records of txg {first} and later are not in the tree"),
+            Standing::Pending(first) => format!("{ODD}open{ODD:#}: records of txg {first} and later are not in the tree yet"),
             Standing::Synced => format!("{GOOD}synced{GOOD:#}: an import replayed it"),
             Standing::Checkpointed => "of the checkpoint: nothing of it counts, its blocks may have been used again".into(),
         };
@@ -161,7 +160,6 @@ impl View<'_, '_> {
             let _ = value.map(|value| writeln!(text, "  {what:<12} {value}"));
         }
         text.push_str(&tree(decoded.as_ref()));
-        text.push_str(&words::head());
         print(&text).map(drop)
     }
 
@@ -174,8 +172,10 @@ impl View<'_, '_> {
         if is_json && (self.options.blocks || self.options.verbose) {
             print_line(&json::block(name, block, decoded.as_ref()))?;
         } else if !is_json {
+            // the heads stand before the first block
+            let head = if sums.blocks == 1 { words::head() } else { String::new() };
             let line = if self.options.blocks { words::block(block) } else { String::new() };
-            print(&format!("{line}{}", tree(decoded.as_ref())))?;
+            print(&format!("{head}{line}{}", tree(decoded.as_ref())))?;
         }
         let mut lines = String::new();
         for (record, fate) in block.records() {
@@ -231,7 +231,3 @@ fn word(fate: &Fate) -> (Style, &'static str) {
     }
 }
 
-/// What a record does, in words.
-fn what(block: &LogBlock, record: &Record<'_>) -> String {
-    words::what(block, record)
-}
