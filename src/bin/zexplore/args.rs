@@ -6,7 +6,10 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, cat, config, dva, find, label, ls, manifest, objset, stat, tree, uberblocks, verify};
+use crate::{
+    bp, cat, config, dva, errors, find, history, label, ls, manifest, objset, stat, tree, uberblocks,
+};
+use crate::{verify, zil};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -57,6 +60,12 @@ pub(crate) enum Command {
     /// Objects: a table of all, or what one of them holds
     #[command(visible_alias = "objectset")]
     Objset(objset::Options),
+    /// What was done to the pool: commands, and what happened inside
+    History(history::Options),
+    /// Intent logs: what was promised to applications, but is not in the tree yet
+    Zil(zil::Options),
+    /// The blocks that the pool knows to be damaged
+    Errors(errors::Options),
     /// Any block by its place: bytes, meaning, devices
     Dva(dva::Options),
     /// A block by its pointer: every copy checked, its content
@@ -94,5 +103,8 @@ Examples:
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
+  zexplore history -il -p images/       everything that was done, and by whom
+  zexplore zil -p images/               what the next import will replay
+  zexplore errors -p images/            what the pool knows to be damaged
   zexplore dva 0:fee00:400 -p images/   the block at that place
   zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

@@ -15,8 +15,10 @@ mod config;
 mod copies;
 mod dva;
 mod entry;
+mod errors;
 mod features;
 mod find;
+mod history;
 mod interrupt;
 mod label;
 mod ls;
@@ -37,6 +39,7 @@ mod tree;
 mod uberblocks;
 mod vdevs;
 mod verify;
+mod zil;
 
 use args::{Args, Command};
 use common::exit::{Exit, Failure, end};
@@ -56,6 +59,9 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::History(options) => history::run(&mut session, options),
+        Command::Zil(options) => zil::run(&mut session, options),
+        Command::Errors(options) => errors::run(&mut session, options),
         Command::Objset(options) => objset::run(&mut session, options),
         Command::Dva(options) => dva::run(&mut session, options),
         Command::Bp(options) => bp::run(&mut session, options),
