@@ -45,6 +45,8 @@ pub struct Namespace<'p> {
     /// All datasets, and what is lost of them.
     pub datasets: Datasets,
     opened: Mutex<HashMap<u64, FileSystem>>,
+    /// Intent logs are applied.
+    replays: bool,
 }
 
 /// What a name leads to.
@@ -102,7 +104,13 @@ impl<'p> Namespace<'p> {
     /// The names of this pool.
     #[must_use]
     pub fn of(pool: &'p Pool) -> Self {
-        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default() }
+        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default(), replays: false }
+    }
+
+    /// The same with intent logs applied: datasets as they will be after the next import.
+    #[must_use]
+    pub fn replayed(pool: &'p Pool) -> Self {
+        Self { replays: true, ..Self::of(pool) }
     }
 
     /// The pool.
@@ -206,10 +214,14 @@ impl<'p> Namespace<'p> {
             return Ok(Place::Inode(Box::new(fs.root().map_err(named)?)));
         }
         let set = dataset.objset(self.pool).map_err(named)?;
+        let is_replayed = self.replays && !dataset.is_snapshot();
         if set.r#type == ObjsetType::ZVOL {
-            return Ok(Place::Volume(Box::new(Volume::open(set).map_err(named)?)));
+            let volume = Volume::open(set).map_err(named)?;
+            let volume = if is_replayed { volume.replayed(self.pool) } else { volume };
+            return Ok(Place::Volume(Box::new(volume)));
         }
         let fs = FileSystem::open(set).map_err(named)?;
+        let fs = if is_replayed { fs.replayed(self.pool) } else { fs };
         let root = fs.root().map_err(named)?;
         self.opened().insert(dataset.object, fs);
         Ok(Place::Inode(Box::new(root)))

@@ -39,6 +39,9 @@ pub(crate) struct Global {
     /// The pool as its checkpoint keeps it
     #[arg(long, global = true, conflicts_with = "txg")]
     pub(crate) checkpoint: bool,
+    /// Files and volumes as they will be after the next import: with what their intent logs hold
+    #[arg(long, global = true)]
+    pub(crate) replay: bool,
     /// JSON instead of text; all sizes in bytes
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -173,7 +173,7 @@ impl Type {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
+    let names = session.names(&pool);
     let name = match (&options.name, &options.iname) {
         (Some(pattern), _) => Some(Pattern::new(pattern)),
         (None, Some(pattern)) => Some(Pattern::new_case_insensitive(pattern)),

@@ -61,7 +61,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
+    let names = session.names(&pool);
     let mut locations = Vec::new();
     for place in &options.places {
         locations.push((unescaped(place.as_encoded_bytes()), locate(session, &names, place, Links::Keep)?));

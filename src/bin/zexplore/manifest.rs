@@ -4,11 +4,9 @@ use std::io::{self, BufWriter, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use zfsp::manifest::{self, Depth};
-use zfsp::namespace::Namespace;
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
-use crate::place::all_losses;
 use crate::session::Session;
 
 /// JSON Lines: what stat, readlink, getfattr and sha256sum would say of every object, if the pool were mounted.
@@ -27,8 +25,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
-    all_losses(session, &names);
+    let names = session.names(&pool);
     let mut wanted = Vec::new();
     for name in &options.datasets {
         wanted.push(names.datasets.find(name)?);

@@ -88,7 +88,10 @@ fn of_inode(session: &mut Session<'_>, location: &Location, inode: &Inode) -> St
         fact("project", projid.to_string());
     }
     fact("size", bytes(attributes.size));
-    fact("takes", format!("{} blocks of 512 bytes, its dnode included", inode.blocks()));
+    match inode.blocks() {
+        Some(blocks) => fact("takes", format!("{blocks} blocks of 512 bytes, its dnode included")),
+        None => fact("takes", "not known: the intent log changes it".into()),
+    }
     fact("links", attributes.links.to_string());
     if let Some(device) = attributes.rdev {
         fact("device", device.to_string());

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use serde_json::json;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::{escaped, unescaped};
-use zfsp::namespace::{Links, Location, Namespace, Place};
+use zfsp::namespace::{Links, Location, Place};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
@@ -39,7 +39,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
+    let names = session.names(&pool);
     let mut out = BufWriter::new(anstream::stdout().lock());
     for (n, place) in options.places.iter().enumerate() {
         let location = locate(session, &names, place, Links::Keep)?;
