@@ -8,7 +8,7 @@
 //! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
 //! # let datasets = Datasets::of(&pool);
 //! let volume = Volume::open(datasets.find("lab/v4K")?.objset(&pool)?)?;
-//! assert_eq!((volume.size, volume.data().block_size()), (16 << 20, 4096));
+//! assert_eq!((volume.size, volume.data().block_size()), (8 << 20, 4096));
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
@@ -93,6 +93,12 @@ impl Volume {
     #[must_use]
     pub fn set(&self) -> &ObjectSet {
         &self.set
+    }
+
+    /// The object of its content.
+    #[must_use]
+    pub fn object(&self) -> &Object {
+        &self.content
     }
 
     /// Its content.

@@ -46,9 +46,12 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         bar.set_message(dataset.name.clone());
         let result = manifest::dataset(&names, dataset, depth, |line| {
             bar.inc(1);
-            if let Some(why) = line.error.as_ref().or(line.mount_error.as_ref()) {
-                let path = line.path.as_deref().map(|path| format!(":/{path}")).unwrap_or_default();
-                bar.suspend(|| session.warn(format_args!("{}{path}: {why}", dataset.name)));
+            if let Some(why) = &line.mount_error {
+                bar.suspend(|| session.warn(why));
+            }
+            if let Some(why) = &line.error {
+                let path = line.path.as_deref().unwrap_or_default();
+                bar.suspend(|| session.warn(format_args!("{}:/{path}: {why}", dataset.name)));
             }
             manifest::write(&line, &mut out)
         });

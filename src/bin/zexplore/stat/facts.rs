@@ -29,8 +29,9 @@ pub(super) fn text(session: &mut Session<'_>, location: &Location) -> String {
 
 /// What the manifest does not have, for a program.
 pub(super) fn json(location: &Location) -> Value {
-    let Place::Inode(inode) = &location.place else {
-        return json!({ "dnode": location_object(location).map(dnode) });
+    let inode = match &location.place {
+        Place::Volume(volume) => return json!({ "dnode": dnode(volume.object()) }),
+        Place::Inode(inode) => inode,
     };
     let attributes = &inode.attributes;
     let acl: Vec<String> = inode.acl().unwrap_or_default().iter().map(ToString::to_string).collect();
@@ -45,21 +46,13 @@ pub(super) fn json(location: &Location) -> Value {
     })
 }
 
-fn location_object(location: &Location) -> Option<&Object> {
-    match &location.place {
-        Place::Inode(inode) => inode.object(),
-        Place::Volume(_) => None,
-    }
-}
-
 fn of_volume(location: &Location, volume: &Volume) -> String {
     let mut table = facts();
-    let file = volume.data();
-    table.row(["dataset".into(), Cell::new(&location.dataset.name)]);
-    table.row(["type".into(), "volume".into()]);
-    table.row(["size".into(), bytes(volume.size).into()]);
-    table.row(["block size".into(), size(file.block_size()).into()]);
-    table.to_string()
+    let mut fact = |name: &str, value: String| table.row([Cell::styled(DIM, name), value.into()]);
+    fact("dataset", location.dataset.name.clone());
+    fact("type", "volume".into());
+    fact("size", bytes(volume.size));
+    format!("{table}{}", of_dnode(volume.object(), None))
 }
 
 fn facts() -> Table {
@@ -124,7 +117,12 @@ fn of_inode(session: &mut Session<'_>, location: &Location, inode: &Inode) -> St
     }
     out.push_str(&xattrs(session, inode));
     out.push_str(&acls(session, inode));
-    out.push_str(&of_dnode(inode));
+    match inode.object() {
+        Some(object) => out.push_str(&of_dnode(object, attributes.layout)),
+        None => {
+            out.push_str(&format!("\n{}\n", styled(DIM, "only the intent log has it: it has no dnode yet")));
+        }
+    }
     out
 }
 
@@ -219,14 +217,11 @@ fn posix(xattrs: &[Xattr]) -> std::collections::BTreeMap<String, Vec<String>> {
     xattrs.iter().filter_map(acl).collect()
 }
 
-fn of_dnode(inode: &Inode) -> String {
-    let Some(object) = inode.object() else {
-        return format!("\n{}\n", styled(DIM, "only the intent log has it: it has no dnode yet"));
-    };
+fn of_dnode(object: &Object, layout: Option<u16>) -> String {
     let mut table = facts();
     let mut fact = |name: &str, value: String| table.row([Cell::styled(DIM, name), value.into()]);
     fact("type", object.r#type.to_string());
-    let layout = inode.attributes.layout.map(|layout| format!(", layout {layout}")).unwrap_or_default();
+    let layout = layout.map(|layout| format!(", layout {layout}")).unwrap_or_default();
     fact("bonus", format!("{} bytes, {}{layout}", object.bonuslen, object.bonustype));
     fact("slots", object.slots().to_string());
     fact("levels", object.levels.to_string());
