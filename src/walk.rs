@@ -176,7 +176,9 @@ impl<'w> Walk<'w> {
                 if self.visitor.is_over() || (!was_claimed && pointer.logical_birth > limit) {
                     return Ok(false);
                 }
-                let Some(bytes) = self.visitor.log_block(&at, &pointer, was_claimed) else { return Ok(false) };
+                let Some(bytes) = self.visitor.log_block(&at, &pointer, was_claimed) else {
+                    return Ok(false);
+                };
                 let block = chain.follow(&step, &bytes)?;
                 for pointer in block.records().iter().filter_map(separate_block) {
                     if was_claimed && !pointer.is_hole() && pointer.logical_birth() >= header.claim_txg {

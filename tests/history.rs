@@ -25,7 +25,11 @@ fn check(fixture: &Fixture, text: &str) -> Result<(), String> {
     // of pools before version 4 `zpool` shows no history, although the kernel has kept events
     if text.starts_with("cannot get history") {
         let only_events = ours.iter().skip(1).all(|line| line.contains(" [txg:"));
-        return if only_events && ours.len() > 1 { Ok(()) } else { Err(format!("{}: {ours:?}", fixture.name)) };
+        return if only_events && ours.len() > 1 {
+            Ok(())
+        } else {
+            Err(format!("{}: {ours:?}", fixture.name))
+        };
     }
     // its text is of a copy that was imported once more
     if fixture.name == "multihost" {
@@ -120,7 +124,8 @@ fn one_block_is_lost() {
         }
     });
     let (found, losses) = victim.left();
-    let before = |start: &&usize| victim.starts.iter().find(|next| next > start).is_none_or(|next| *next <= SIZE);
+    let before =
+        |start: &&usize| victim.starts.iter().find(|next| next > start).is_none_or(|next| *next <= SIZE);
     let kept = victim.starts.iter().filter(|start| before(start) || **start >= 2 * SIZE);
     assert_eq!((found, losses), (kept.copied().collect(), 1));
     let run = victim.run();
@@ -135,7 +140,9 @@ fn offsets_that_make_no_sense() {
     for (at, word) in [(1, 1 << 40), (1, 0), (2, 1 << 50), (3, u64::MAX), (0, u64::MAX)] {
         let mut victim = Victim::of("simple");
         let pointers = usize::from(victim.forge.pool.mos.object(victim.object).unwrap().dnode_bytes().0[3]);
-        victim.forge.dnode(0, victim.object, |dnode| set_word(dnode, DNODE_HEAD + pointers * 128 + at * 8, word));
+        victim
+            .forge
+            .dnode(0, victim.object, |dnode| set_word(dnode, DNODE_HEAD + pointers * 128 + at * 8, word));
         let run = victim.run();
         assert_eq!(run.code, 1, "{at}: {}", run.errors);
         assert!(run.errors.contains("offsets contradict each other"), "{}", run.errors);

@@ -52,8 +52,9 @@ fn zdb(text: &str) -> Vec<Vec<String>> {
         if line.starts_with("ZIL header:") {
             logs.push(Vec::new());
         } else if let Some(log) = logs.last_mut() {
-            if line.starts_with("Block seqno ") {
-                log.push(line.split(',').next().unwrap().into());
+            // values of attributes stand before some of them
+            if let Some(at) = line.find("Block seqno ") {
+                log.push(line[at..].split(',').next().unwrap().into());
             } else if line.starts_with("TX_") && line.contains(" len ") {
                 log.push(line.into());
             }
@@ -80,6 +81,13 @@ fn check(fixture: &Fixture, text: &str) -> Result<(), String> {
         ours.push(lines);
     }
     let mut theirs = zdb(text);
+    if name == "unclean-zil-encrypted" {
+        // zdb breaks off at the first record that is a TX_TRUNCATE, which it does not expect to be encrypted
+        ours.truncate(1);
+        let cut = ours[0].iter().position(|line| line.starts_with("TX_TRUNCATE")).unwrap();
+        ours[0].truncate(cut);
+        assert!(theirs.len() == 1 && cut > 70, "{theirs:?}");
+    }
     ours.sort();
     theirs.sort();
     if ours == theirs { Ok(()) } else { Err(format!("{name}:\n{ours:#?}\nis\n{theirs:#?}")) }
@@ -101,18 +109,20 @@ fn each_log_has_the_records_that_zdb_prints() {
 fn writes_are_what_zdb_prints() {
     let fixture = fixture("unclean-zil");
     let text = fixture.text("zdb/intent-log.txt").unwrap();
-    let theirs: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("foid ") && line.contains("length ")).collect();
+    let theirs: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("foid ") && line.contains("length "))
+        .collect();
     let out = zexplore(&["zil", "--json"], &fixture.images()).unwrap().out;
     let lines = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let ranges = lines.filter(|line| line["bytes"].is_u64());
     let ours: Vec<String> = ranges
         .map(|line| {
-            let [object, offset, bytes] = ["object", "offset", "bytes"].map(|key| line[key].as_u64().unwrap());
-            // writes in hex, the others not
-            match line["type"].as_str().unwrap() {
-                "TX_WRITE" => format!("foid {object}, offset {offset:x}, length {bytes:x}"),
-                _ => format!("foid {object}, offset 0x{offset:x}, length 0x{bytes:x}"),
-            }
+            let [object, offset, bytes] =
+                ["object", "offset", "bytes"].map(|key| line[key].as_u64().unwrap());
+            let x = if line["type"] == "TX_TRUNCATE" { "0x" } else { "" };
+            format!("foid {object}, offset {x}{offset:x}, length {x}{bytes:x}")
         })
         .collect();
     assert!(ours.len() > 15);
@@ -268,7 +278,11 @@ fn a_write_without_its_data_ends_the_log() {
     }
     let run = zexplore(&["zil"], &saved.paths).unwrap();
     assert_eq!(run.code, 3);
-    assert!(run.errors.contains(&format!("record {seq} ends the log: the block of its data")), "{}", run.errors);
+    assert!(
+        run.errors.contains(&format!("record {seq} ends the log: the block of its data")),
+        "{}",
+        run.errors
+    );
 }
 
 /// A checkpoint that was rewound to, or is looked at: its logs count for nothing.
@@ -281,12 +295,25 @@ fn logs_of_a_checkpoint_count_for_nothing() {
     assert!(fates(&blocks).iter().all(|(_, fate)| *fate == Fate::Checkpointed));
 }
 
+/// Every field of each block, for readers and for programs.
+#[test]
+fn blocks_field_by_field() {
+    let images = fixture("unclean-zil").images();
+    let text = zexplore(&["zil", "lab/vol", "-v"], &images).unwrap().out;
+    assert_eq!(text.matches(" txtype ").count(), 5);
+    let json = zexplore(&["zil", "lab/vol", "-v", "--json"], &images).unwrap().out;
+    let lines = json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let blocks: Vec<_> = lines.filter(|line| line["kind"] == "block").collect();
+    assert_eq!(blocks.len(), 3);
+    assert!(blocks.iter().all(|block| block["fields"]["structure"] == "zil-block"));
+}
+
 transcripts! {
     logs_of_a_pool: "zexplore zil -p fixtures/unclean-zil";
     log_with_blocks: "zexplore zil lab/vol --blocks -p fixtures/unclean-zil";
-    log_with_all_fields: "zexplore zil lab/vol --verbose -p fixtures/unclean-zil-encrypted";
+    log_with_all_fields: "zexplore zil --verbose -p fixtures/copies";
     log_that_is_encrypted: "zexplore zil lab/fs -p fixtures/unclean-zil-encrypted";
-    log_as_json: "zexplore zil lab/fs --json --blocks -p fixtures/unclean-zil";
+    log_as_json: "zexplore zil lab/vol --json --blocks -p fixtures/unclean-zil";
     no_log: "zexplore zil -p fixtures/simple";
     no_log_of_a_snapshot: "zexplore zil lab@s1 -p fixtures/simple";
     log_help: "zexplore zil --help";

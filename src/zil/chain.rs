@@ -129,7 +129,10 @@ impl Chain {
         let prop = pointer.prop;
         let (kind, level, compression) = (prop.r#type(), prop.level(), prop.compression());
         if kind != ObjectType::INTENT_LOG || level != 0 || compression != Compression::OFF {
-            return Err(lost(at(seq), format!("its pointer leads to level {level} of {kind}, {compression}")));
+            return Err(lost(
+                at(seq),
+                format!("its pointer leads to level {level} of {kind}, {compression}"),
+            ));
         }
         let is_encrypted = matches!(self.next, Pointer::Encrypted(_));
         Ok(Step { at: at(seq), pointer, seq, is_encrypted, was_claimed: self.claimed.is_some() })

@@ -38,10 +38,8 @@ struct Fact {
 }
 
 /// The logs, and how they are called.
-const LOGS: [(Log, &str); 2] = [
-    (Log::Last, "until the last finished scrub, and since"),
-    (Log::Scrub, "of the running scrub"),
-];
+const LOGS: [(Log, &str); 2] =
+    [(Log::Last, "until the last finished scrub, and since"), (Log::Scrub, "of the running scrub")];
 
 pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;

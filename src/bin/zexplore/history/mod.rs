@@ -73,7 +73,8 @@ fn write_event(out: &mut impl Write, event: &Event, options: &Options, is_json: 
     let Some(record) = event.record() else { return Ok(()) };
     let is_command = matches!(record.action(), Action::Command(_));
     let time = record.time().map_or(0, |time| time.0);
-    let is_meant = options.since.is_none_or(|since| time >= since) && options.until.is_none_or(|until| time < until);
+    let is_meant =
+        options.since.is_none_or(|since| time >= since) && options.until.is_none_or(|until| time < until);
     if !is_meant || !(is_command || options.internal || is_json) {
         return Ok(());
     }
@@ -105,12 +106,14 @@ fn time(text: &str) -> Result<u64, String> {
     }
     let text = text.trim_end_matches('Z');
     let (day, of_day) = text.split_once(['T', ' ', '.']).unwrap_or((text, "0"));
-    let numbers = |text: &str, by: char| -> Option<Vec<u64>> { text.split(by).map(|n| n.parse().ok()).collect() };
+    let numbers =
+        |text: &str, by: char| -> Option<Vec<u64>> { text.split(by).map(|n| n.parse().ok()).collect() };
     let ([year, month, day], of_day) = (
         numbers(day, '-').and_then(|all| <[u64; 3]>::try_from(all).ok()).ok_or_else(wrong)?,
         numbers(of_day, ':').filter(|all| all.len() <= 3).ok_or_else(wrong)?,
     );
-    let seconds = of_day.iter().zip([3600, 60, 1]).map(|(n, unit)| n.saturating_mul(unit)).fold(0, u64::saturating_add);
+    let seconds =
+        of_day.iter().zip([3600, 60, 1]).map(|(n, unit)| n.saturating_mul(unit)).fold(0, u64::saturating_add);
     let is_day = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     // the one day whose text is this one
     let wanted = format!("{year:04}-{month:02}-{day:02}T00:00:00Z");

@@ -63,7 +63,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     }
     datasets.losses.iter().for_each(|loss| view.session.warn(loss));
     let mut has_log = false;
-    for dataset in datasets.all.iter().filter(|dataset| !dataset.is_snapshot() && !dataset.phys.bp.is_hole()) {
+    for dataset in datasets.all.iter().filter(|dataset| !dataset.is_snapshot() && !dataset.phys.bp.is_hole())
+    {
         match dataset.objset(&pool) {
             Ok(set) => has_log |= view.log(&pool, &dataset.name, &set)?,
             Err(loss) => view.session.warn(format!("{}: {loss}", plain(&dataset.name))),
@@ -128,7 +129,9 @@ impl View<'_, '_> {
         // the header is a part of the object set
         let bytes = set.block().bytes.get(HEADER_AT..).and_then(|rest| rest.get(..HEADER_SIZE));
         let decoded = match bytes.filter(|_| self.options.verbose) {
-            Some(bytes) => Some(decode::decode(structure("zil-header")?, bytes, HEADER_AT, Some(set.order()), 1)),
+            Some(bytes) => {
+                Some(decode::decode(structure("zil-header")?, bytes, HEADER_AT, Some(set.order()), 1))
+            }
             None => None,
         };
         if self.session.global.json {
@@ -136,9 +139,13 @@ impl View<'_, '_> {
         }
         let mut text = format!("{TITLE}{}{TITLE:#}  intent log of dataset {}\n", plain(name), log.objset);
         let state = match log.standing {
-            Standing::Pending(first) => format!("{ODD}open{ODD:#}: records of txg {first} and later are not in the tree yet"),
+            Standing::Pending(first) => {
+                format!("{ODD}open{ODD:#}: records of txg {first} and later are not in the tree yet")
+            }
             Standing::Synced => format!("{GOOD}synced{GOOD:#}: an import replayed it"),
-            Standing::Checkpointed => "of the checkpoint: nothing of it counts, its blocks may have been used again".into(),
+            Standing::Checkpointed => {
+                "of the checkpoint: nothing of it counts, its blocks may have been used again".into()
+            }
         };
         let header = &log.header;
         let claimed = match header.claim_txg.0 {
@@ -193,7 +200,11 @@ impl View<'_, '_> {
         }
         print(&lines)?;
         for fault in &block.faults {
-            self.session.warn(format!("{}: log block {}: {fault}; another copy is right", plain(name), block.seq));
+            self.session.warn(format!(
+                "{}: log block {}: {fault}; another copy is right",
+                plain(name),
+                block.seq
+            ));
         }
         if let Some(damage) = &block.damage {
             let what = format!("log block {}: {damage}: written in part, or damaged", block.seq);
@@ -230,4 +241,3 @@ fn word(fate: &Fate) -> (Style, &'static str) {
         Fate::Checkpointed => (DIM, "checkpoint"),
     }
 }
-

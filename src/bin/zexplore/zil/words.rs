@@ -48,7 +48,9 @@ pub(super) fn what(block: &LogBlock, record: &Record<'_>) -> String {
     let Some(body) = &record.body else { return "its fields contradict each other".into() };
     if block.is_encrypted {
         return match body {
-            Body::EncryptedWrite(write) if write.data.is_empty() => format!("encrypted, {}", by(&write.blkptr)),
+            Body::EncryptedWrite(write) if write.data.is_empty() => {
+                format!("encrypted, {}", by(&write.blkptr))
+            }
             Body::Write(write) if write.data.is_empty() => format!("encrypted, {}", by(&write.blkptr)),
             _ => "encrypted".into(),
         };
