@@ -6,7 +6,10 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, config, dva, errors, history, label, objset, uberblocks, verify, zil};
+use crate::{
+    bp, cat, config, dva, errors, find, history, label, ls, manifest, objset, stat, tree, uberblocks,
+};
+use crate::{verify, zil};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -69,6 +72,18 @@ pub(crate) enum Command {
     Bp(bp::Options),
     /// Read and check every block: what is damaged, and what there is of each type
     Verify(verify::Options),
+    /// What is in a directory
+    Ls(ls::Options),
+    /// A directory tree, drawn
+    Tree(tree::Options),
+    /// All there is to know of a file: attributes, ACLs, records and where they lie
+    Stat(stat::Options),
+    /// The content of files and volumes
+    Cat(cat::Options),
+    /// What is called so, is of that type, is newer, is larger
+    Find(find::Options),
+    /// A line for each object of each dataset and snapshot, with hashes
+    Manifest(manifest::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command
@@ -83,6 +98,8 @@ Examples:
   zexplore label 0 -v -p disk.img       the first one, every field
   zexplore uberblocks -p images/        the states that can be looked at
   zexplore verify -p images/            is every block readable?
+  zexplore ls -l /home -p images/       what is in this directory?
+  zexplore cat /home/a.txt -p images/   what is in this file?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content

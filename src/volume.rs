@@ -1,0 +1,70 @@
+//! Volumes: block devices that a pool keeps.
+//!
+//! Object 1 is the content, object 2 says how large it is. Handbook: `docs/format/12-zpl.md`, 12.16.
+//!
+//! ```
+//! # use zfsp::{dataset::Datasets, device, volume::Volume, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/zvol".into()]);
+//! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//! # let datasets = Datasets::of(&pool);
+//! let volume = Volume::open(datasets.find("lab/v4K")?.objset(&pool)?)?;
+//! assert_eq!((volume.size, volume.data().block_size()), (16 << 20, 4096));
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
+
+use zfsp_grammar::objset::ObjsetType;
+
+use crate::block::Why;
+use crate::file::{File, Patches};
+use crate::object::{Loss, Object, ObjectAt};
+use crate::objset::ObjectSet;
+use crate::zap::Zap;
+
+/// A volume.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    set: ObjectSet,
+    /// Bytes that it has.
+    pub size: u64,
+    content: Object,
+    patches: Patches,
+}
+
+/// Object of the content.
+const DATA: u64 = 1;
+/// Object of the properties.
+const PROPERTIES: u64 = 2;
+
+impl Volume {
+    /// The volume in that object set.
+    ///
+    /// # Errors
+    /// [`Loss`], if it is none, or if its size or its object cannot be read.
+    pub fn open(set: ObjectSet) -> Result<Self, Loss> {
+        if set.r#type != ObjsetType::ZVOL {
+            let at = ObjectAt { objset: set.id, object: 0 }.block(-1, 0);
+            return Err(Loss::new(at, Why::Corrupt(format!("no volume, but {}", set.r#type))));
+        }
+        let properties = set.object(PROPERTIES)?;
+        let size = Zap::of(&properties)?.number("size")?.ok_or_else(|| {
+            Loss::new(
+                properties.at.block(0, 0),
+                Why::Corrupt("it does not say how large the volume is".into()),
+            )
+        })?;
+        let content = set.object(DATA)?;
+        Ok(Self { set, size, content, patches: Patches::default() })
+    }
+
+    /// Its objects.
+    #[must_use]
+    pub fn set(&self) -> &ObjectSet {
+        &self.set
+    }
+
+    /// Its content.
+    #[must_use]
+    pub fn data(&self) -> File {
+        File::new(self.content.clone(), self.size).patched(self.patches.clone())
+    }
+}
