@@ -9,7 +9,7 @@
 //! # let found = device::find(&["fixtures/simple".into()]);
 //! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
 //!
-//! let history = History::of(&pool)?.expect("pools have had one since version 4");
+//! let history = History::of(&pool)?.expect("a history");
 //! let last = history.events().last().expect("it was created, at least")?;
 //! assert_eq!(last.record().expect("it was decoded before").action().to_string(), "zpool export lab");
 //! # Ok::<(), zfsp::error::Error>(())
@@ -45,7 +45,7 @@ const MOST_SEARCHED: u64 = MOST_RECORD;
 const LENGTH: u64 = 8;
 
 impl History {
-    /// The history of the pool; `None` in pools that are too old to have one.
+    /// The history of the pool; `None` if it has none. Pools that are too old for commands in it may have events.
     ///
     /// # Errors
     /// If it cannot be found, or if its figures contradict each other.
@@ -68,13 +68,8 @@ impl History {
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         let HistoryHeader { pool_create_len, bof, eof, .. } = self.header;
-        Events {
-            history: self,
-            part: 0..pool_create_len.0,
-            ring: Some(bof.0..eof.0),
-            is_lost: false,
-            block: None,
-        }
+        let (part, ring) = (0..pool_create_len.0, Some(bof.0..eof.0));
+        Events { history: self, part, ring, is_lost: false, told: None, block: None }
     }
 }
 
@@ -109,6 +104,8 @@ pub struct Events<'h> {
     ring: Option<Range<u64>>,
     /// Where the next record starts is not known: something is damaged.
     is_lost: bool,
+    /// The last loss.
+    told: Option<Loss>,
     /// The block that was read last.
     block: Option<(u64, Arc<Block>)>,
 }
@@ -125,7 +122,12 @@ impl Iterator for Events<'_> {
             match self.advance() {
                 Ok(Some(event)) => return Some(Ok(event)),
                 Ok(None) => {}
-                Err(loss) => return Some(Err(loss)),
+                // both parts may lie in the same block
+                Err(loss) if self.told.as_ref() == Some(&loss) => {}
+                Err(loss) => {
+                    self.told = Some(loss.clone());
+                    return Some(Err(loss));
+                }
             }
         }
     }

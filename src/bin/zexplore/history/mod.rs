@@ -36,16 +36,14 @@ const EXAMPLES: &str = "\
 Examples:
   zexplore history -p images/              the commands
   zexplore history -il -p images/          everything, and who did it
-  zexplore history -i --since 2026-11-22   what happened since that day
+  zexplore history -i --since 2026-11-22 -p images/
+                                           what happened since that day
   zexplore history --json -p images/       every field of every record, one a line";
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
     let Some(history) = History::of(&pool)? else {
-        return Err(Failure(
-            Exit::Nothing,
-            format!("{} keeps no history: pools do since version 4", pool.name),
-        ));
+        return Err(Failure(Exit::Nothing, format!("{} has no history", pool.name)));
     };
     let is_json = session.global.json;
     let mut out = BufWriter::new(anstream::stdout().lock());

@@ -77,14 +77,14 @@ impl Line {
 
     fn body(&mut self, body: &Body<'_>) {
         match body {
-            Body::Create(it) => self.new(&it.object, Some(&it.name)),
-            Body::Mkdir(it) => self.new(&it.object, Some(&it.name)),
-            Body::Mkxattr(it) => self.new(&it.object, None),
-            Body::CreateAttr(it) => self.new(&it.object, Some(&it.name)),
-            Body::CreateAcl(it) => self.new(&it.object, Some(&it.name)),
-            Body::CreateAclAttr(it) => self.new(&it.object, Some(&it.name)),
+            Body::Create(it) => self.created(&it.object, Some(&it.name)),
+            Body::Mkdir(it) => self.created(&it.object, Some(&it.name)),
+            Body::Mkxattr(it) => self.created(&it.object, None),
+            Body::CreateAttr(it) => self.created(&it.object, Some(&it.name)),
+            Body::CreateAcl(it) => self.created(&it.object, Some(&it.name)),
+            Body::CreateAclAttr(it) => self.created(&it.object, Some(&it.name)),
             Body::Symlink(it) => {
-                self.new(&it.object, Some(&it.name));
+                self.created(&it.object, Some(&it.name));
                 self.add("target", it.target.to_string());
             }
             Body::Remove(it) => {
@@ -132,7 +132,7 @@ impl Line {
         }
     }
 
-    fn new(&mut self, object: &NewObject, name: Option<&dyn ToString>) {
+    fn created(&mut self, object: &NewObject, name: Option<&dyn ToString>) {
         self.add("object", object.foid.object().0);
         self.add("directory", object.doid.0);
         self.add("name", name.map(ToString::to_string));
