@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use serde::Serialize;
-use zfsp::dataset::Datasets;
+use zfsp::dataset::Dataset;
 use zfsp::error_log::{Entry, Log, entries};
+use zfsp::namespace::escape::escaped;
+use zfsp::namespace::{Namespace, Place};
 use zfsp::object::{DNODE, SPILL};
 use zfsp::pool::Pool;
 
@@ -43,14 +45,13 @@ const LOGS: [(Log, &str); 2] =
 
 pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let datasets = Datasets::of(&pool);
-    datasets.losses.iter().for_each(|loss| session.warn(loss));
+    let names = session.names(&pool);
     let mut count = 0usize;
     for (log, about) in LOGS {
         let mut facts = Vec::new();
         for entry in entries(&pool, log) {
             match entry {
-                Ok(entry) => facts.push(Fact::of(&pool, &datasets, log, &entry)),
+                Ok(entry) => facts.push(Fact::of(&names, log, &entry)),
                 Err(error) => session.warn(format!("{}: {error}", log.key())),
             }
         }
@@ -69,15 +70,16 @@ pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit,
 }
 
 impl Fact {
-    fn of(pool: &Pool, datasets: &Datasets, log: Log, entry: &Entry) -> Self {
+    fn of(names: &Namespace<'_>, log: Log, entry: &Entry) -> Self {
         let Entry { at, birth } = entry;
         let (objset, object) = (at.at.objset, at.at.object);
-        let dataset = datasets.all.iter().find(|dataset| dataset.object == objset);
+        let dataset = names.datasets.all.iter().find(|dataset| dataset.object == objset);
+        let path = dataset.and_then(|dataset| path(names, dataset, object));
         let dataset = dataset.map(|dataset| dataset.name.clone());
-        let range = range(pool, entry);
+        let range = range(names.pool(), entry);
         Self {
             log: log.key(),
-            file: file(objset, dataset.as_deref(), object),
+            file: path.unwrap_or_else(|| file(objset, dataset.as_deref(), object)),
             dataset,
             objset,
             object,
@@ -88,6 +90,20 @@ impl Fact {
             length: range.map(|range| range.end.saturating_sub(range.start)),
         }
     }
+}
+
+/// The path of a damaged file in its dataset, or in the newest snapshot that still has it: `lab/fs:/file`.
+fn path(names: &Namespace<'_>, dataset: &Dataset, object: i64) -> Option<String> {
+    let number = u64::try_from(object).ok()?;
+    let is_snapshot = |set: &&Dataset| {
+        set.name.strip_prefix(&dataset.name).is_some_and(|rest| rest.starts_with('@'))
+            && !dataset.is_snapshot()
+    };
+    let snapshots = names.datasets.all.iter().filter(is_snapshot).rev();
+    std::iter::once(dataset).chain(snapshots).find_map(|set| match names.root(set).ok()? {
+        Place::Inode(root) => Some(format!("{}:{}", set.name, escaped(&root.fs().path_of(number)?))),
+        Place::Volume(_) => None,
+    })
 }
 
 /// What `zpool status -v` calls a damaged object whose path is not known.
