@@ -61,9 +61,9 @@ impl Error {
         Self::Io { place: Place { device: Some(device.clone()), offset: None }, source }
     }
 
-    /// There is no such pool, or no such state of it, on the devices that were given.
+    /// There is no such thing: pool, state of it, dataset, file.
     #[must_use]
-    pub fn missing_pool(what: String) -> Self {
+    pub fn not_found(what: String) -> Self {
         Self::Io { place: Place::default(), source: io::Error::new(io::ErrorKind::NotFound, what) }
     }
 

@@ -11,6 +11,10 @@
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets; properties, holds, permissions, space by user |
+//! | [`file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
+//! | [`namespace`] | names across datasets | what they lead to |
+//! | [`manifest`] | datasets | a line for each object: what the kernel would show |
+//! | [`history`], [`error_log`], [`zil`] | a pool, an object set | what was done, what is damaged, what is pending |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
 //!
@@ -38,7 +42,13 @@ pub mod decode;
 pub mod device;
 pub mod dump;
 pub mod error;
+pub mod error_log;
+pub mod file;
+pub mod fs;
+pub mod history;
+pub mod manifest;
 mod memory;
+pub mod namespace;
 pub mod object;
 pub mod objset;
 mod per_thread;
@@ -47,5 +57,7 @@ pub mod stats;
 pub mod vdev;
 pub mod verify;
 pub mod view;
+pub mod volume;
 pub mod walk;
 pub mod zap;
+pub mod zil;

@@ -74,6 +74,14 @@ impl ObjectSet {
         Ok(Self { id, pointer, r#type, zil_header, meta_dnode, accounting, losses, block })
     }
 
+    /// True if it is of an encrypted dataset: its pointers carry MACs.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        let is_under_mac =
+            |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
+        self.meta_dnode.pointers.iter().any(is_under_mac)
+    }
+
     /// The bytes of the set's own block.
     #[must_use]
     pub fn block(&self) -> &Block {

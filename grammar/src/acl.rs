@@ -283,6 +283,15 @@ impl Ace<'_> {
             Ace::Object(ace) => ace.flags.who(ace.fuid),
         }
     }
+    /// How it is inherited.
+    #[must_use]
+    pub fn flags(&self) -> AceFlags {
+        match self {
+            Ace::Abstract(ace) => ace.flags,
+            Ace::Full(ace) => ace.flags,
+            Ace::Object(ace) => ace.flags,
+        }
+    }
     /// What it allows or denies.
     #[must_use]
     pub fn access_mask(&self) -> AceMask {

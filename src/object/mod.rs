@@ -24,7 +24,7 @@ mod tree;
 use std::sync::Arc;
 
 use zfsp_grammar::algorithms::{Checksum, Compression};
-use zfsp_grammar::blkptr::{Blkptr, LARGEST_BLOCK, Pointer};
+use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, LARGEST_BLOCK, Pointer};
 use zfsp_grammar::dnode::{Dnode, DnodeFlags, SLOT_SIZE, Slot};
 use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::object_type::ObjectType;
@@ -131,6 +131,20 @@ impl Object {
     #[must_use]
     pub fn dnode_bytes(&self) -> (&[u8], Order) {
         (&self.dnode, self.order)
+    }
+
+    /// The bytes of its bonus.
+    #[must_use]
+    pub fn bonus(&self) -> (&[u8], Order) {
+        let start = self.pointers.len().saturating_mul(BLKPTR_SIZE).saturating_add(POINTERS_AT);
+        let end = start.saturating_add(self.bonuslen.into()).min(self.dnode.len());
+        (self.dnode.get(start..end).unwrap_or_default(), self.order)
+    }
+
+    /// Slots of 512 bytes that its dnode takes.
+    #[must_use]
+    pub fn slots(&self) -> u64 {
+        u64::try_from(self.dnode.len() / SLOT_SIZE).unwrap_or_default()
     }
 
     /// What its blocks are read with.
@@ -269,6 +283,8 @@ impl Object {
     }
 }
 
+/// Byte of a dnode where its pointers start.
+const POINTERS_AT: usize = 64;
 /// Byte of a dnode that says what its bonus holds.
 const BONUSTYPE_AT: usize = 4;
 /// Byte of a dnode that says how many more slots it takes.

@@ -83,24 +83,24 @@ impl Gathering {
         match (pools.len(), wanted) {
             (1, _) => {}
             (0, Some(wanted)) if !all.is_empty() => {
-                return Err(Error::missing_pool(format!("no pool '{wanted}': there are {all}")));
+                return Err(Error::not_found(format!("no pool '{wanted}': there are {all}")));
             }
             (0, _) => {
                 let seen = self.strangers.len().saturating_add(self.nameless.len());
                 let aux = self.auxiliary.len();
                 let aux = if aux == 0 { String::new() } else { format!(", {aux} spare or cache devices") };
-                return Err(Error::missing_pool(format!(
+                return Err(Error::not_found(format!(
                     "no pool found: {seen} devices without a readable label{aux}"
                 )));
             }
             (_, _) => {
                 let all = names(&pools);
-                return Err(Error::missing_pool(format!(
+                return Err(Error::not_found(format!(
                     "several pools: {all}; say which one with --pool NAME or GUID"
                 )));
             }
         }
-        pools.pop().ok_or_else(|| Error::missing_pool("no pool found".into()))
+        pools.pop().ok_or_else(|| Error::not_found("no pool found".into()))
     }
 }
 

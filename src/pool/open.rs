@@ -108,7 +108,7 @@ impl Opening {
             return Ok(pool);
         }
         let name = pool.name.clone();
-        pool.checkpoint()?.ok_or_else(|| Error::missing_pool(format!("pool {name} has no checkpoint")))
+        pool.checkpoint()?.ok_or_else(|| Error::not_found(format!("pool {name} has no checkpoint")))
     }
 
     fn nothing(&self, options: &Options, failures: Vec<String>) -> Error {
@@ -123,7 +123,7 @@ impl Opening {
             }
             (None, Some(txg), Some(oldest)) => {
                 let oldest = oldest.txg;
-                Error::missing_pool(format!(
+                Error::not_found(format!(
                     "pool {name}: no uberblock up to txg {txg}; the oldest is of txg {oldest}"
                 ))
             }

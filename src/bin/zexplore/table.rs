@@ -58,6 +58,21 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The rows, each with a text of any width behind it.
+    pub(crate) fn beside(&self, labels: &[String]) -> String {
+        let text = self.to_string();
+        let mut lines = text.lines();
+        labels
+            .iter()
+            .map(|label| match lines.next() {
+                Some("") | None => format!("{label}\n"),
+                Some(line) => format!("{line}  {label}\n"),
+            })
+            .collect()
+    }
+}
+
 impl Cell {
     pub(crate) fn new(text: impl fmt::Display) -> Self {
         Self { text: plain(&text.to_string()).into_owned(), style: Style::new() }

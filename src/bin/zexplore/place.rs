@@ -1,0 +1,35 @@
+//! Places that the user names: paths across datasets, datasets, objects.
+
+use std::ffi::OsString;
+
+use zfsp::namespace::escape::unescaped;
+use zfsp::namespace::{Links, Location, Namespace, Place};
+
+use crate::common::exit::Failure;
+use crate::session::Session;
+
+/// For the help of commands that take a place.
+pub(crate) const PLACES: &str = "\
+Places:
+  /a/b/file          across datasets, as if all were mounted: a dataset wins over a directory
+  /a/.zfs/snapshot/s in a snapshot; also /a@s
+  pool/a@s:/b/file   in this dataset and no other
+  pool/a:#17         an object by its number
+  pool/a             its root directory, or the volume
+Names that are no UTF-8 are written as they are printed: \\xNN";
+
+/// The place that is named, in a pool; what is lost of its dataset is a warning.
+pub(crate) fn locate(
+    session: &mut Session<'_>,
+    names: &Namespace<'_>,
+    place: &OsString,
+    links: Links,
+) -> Result<Location, Failure> {
+    let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
+    let losses = match &location.place {
+        Place::Inode(inode) => inode.fs().losses(),
+        Place::Volume(volume) => &volume.losses,
+    };
+    losses.iter().for_each(|loss| session.warn(loss));
+    Ok(location)
+}

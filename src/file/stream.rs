@@ -1,0 +1,118 @@
+//! The content of a file from one end to the other: blocks are read in parallel, while those before them are used.
+
+use std::ops::Range;
+use std::sync::mpsc::sync_channel;
+
+use rayon::prelude::*;
+
+use super::File;
+use super::piece::{Piece, Source};
+use crate::object::Loss;
+
+/// A stretch of a file that was read.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// Bytes of the file.
+    pub range: Range<u64>,
+    /// What they are.
+    pub content: Content,
+}
+
+/// What a stretch of a file is.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// As many bytes as the range.
+    Data(Vec<u8>),
+    /// Zeros that take no space.
+    Hole,
+    /// They could not be had.
+    Lost(Loss),
+}
+
+/// Bytes that are read at once: two of the largest blocks. Three batches may be in memory.
+pub(super) const BATCH: u64 = 32 << 20;
+/// Pieces that are read at once: of small blocks.
+const PIECES: usize = 1024;
+
+impl File {
+    /// Gives the range to `sink`, piece after piece, holes and losses included, until it fails.
+    ///
+    /// # Errors
+    /// What `sink` returns.
+    pub fn stream<E: Send>(
+        &self,
+        range: Range<u64>,
+        mut sink: impl FnMut(Chunk) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut pieces = self.pieces(range);
+        if rayon::current_thread_index().is_some() {
+            // a thread of the pool that waits for the pool might wait for ever
+            return pieces.map(|piece| self.chunk(piece)).try_for_each(sink);
+        }
+        let first = self.batch(&mut pieces, BATCH);
+        let mut rest = pieces.peekable();
+        if rest.peek().is_none() {
+            return first.into_iter().try_for_each(sink);
+        }
+        let (to, from) = sync_channel::<Vec<Chunk>>(0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                loop {
+                    let batch = self.batch(&mut rest, BATCH);
+                    // who has seen enough has hung up
+                    if batch.is_empty() || to.send(batch).is_err() {
+                        return;
+                    }
+                }
+            });
+            first.into_iter().chain(from.into_iter().flatten()).try_for_each(&mut sink)
+        })
+    }
+
+    /// The next pieces, read: `most` bytes of them, about.
+    pub(super) fn batch(&self, pieces: &mut impl Iterator<Item = Piece>, most: u64) -> Vec<Chunk> {
+        let (mut all, mut bytes) = (Vec::new(), 0u64);
+        while bytes < most && all.len() < PIECES {
+            let Some(piece) = pieces.next() else { break };
+            bytes = bytes.saturating_add(match &piece.source {
+                Source::Block { pointer, .. } => pointer.lsize(),
+                Source::Bytes(..) => piece.range.end.saturating_sub(piece.range.start),
+                Source::Hole | Source::Lost(_) => 0,
+            });
+            all.push(piece);
+        }
+        match all.len() {
+            0 | 1 => all.into_iter().map(|piece| self.chunk(piece)).collect(),
+            _ => all.into_par_iter().map(|piece| self.chunk(piece)).collect(),
+        }
+    }
+
+    fn chunk(&self, piece: Piece) -> Chunk {
+        let Piece { range, source } = piece;
+        let len = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+        let content = match source {
+            Source::Hole => Content::Hole,
+            Source::Lost(loss) => Content::Lost(loss),
+            Source::Bytes(bytes, skip) => Content::Data(cut(bytes.to_vec(), skip, len)),
+            Source::Block { pointer, .. } if pointer.is_hole() => Content::Hole,
+            Source::Block { pointer, at, skip } => match self.store.read(&pointer) {
+                Ok(block) => Content::Data(cut(block.bytes, skip, len)),
+                Err(lost) => Content::Lost(Loss { at: at.unwrap_or_else(|| self.name.block(-2, 0)), lost }),
+            },
+        };
+        Chunk { range, content }
+    }
+}
+
+/// `len` bytes behind `skip`; zeros where a block is shorter.
+fn cut(mut bytes: Vec<u8>, skip: u64, len: usize) -> Vec<u8> {
+    let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
+    if skip > 0 {
+        bytes.drain(..skip);
+    }
+    bytes.resize(len.min(LONGEST), 0);
+    bytes
+}
+
+/// Of a piece that is no hole: the largest block.
+const LONGEST: usize = 16 << 20;

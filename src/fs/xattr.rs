@@ -1,0 +1,114 @@
+//! Extended attributes of a file: those with its attributes, and those that are files in a directory of their own.
+//!
+//! Handbook: `docs/format/12-zpl.md`, 12.10.
+
+use zfsp_grammar::input::{Input, Order};
+use zfsp_grammar::posix_acl::{PosixAcl, posix_acl};
+use zfsp_grammar::xattr::{Namespace, namespace};
+
+use super::inode::Inode;
+use crate::block::Why;
+use crate::file::{Content, File};
+use crate::object::Loss;
+
+/// An extended attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Xattr {
+    /// Its name as it is stored.
+    pub stored: Vec<u8>,
+    /// Any bytes.
+    pub value: Vec<u8>,
+    /// The file that holds it; `None` if it stands with the attributes.
+    pub object: Option<u64>,
+}
+
+/// The extended attributes of a file, by name, and what is lost of them.
+#[derive(Clone, Debug, Default)]
+pub struct Xattrs {
+    /// Those that could be read.
+    pub all: Vec<Xattr>,
+    /// The others.
+    pub losses: Vec<Loss>,
+}
+
+/// Bytes of a value that are read: Linux allows 64 KiB, other systems more.
+const LARGEST: u64 = 16 << 20;
+
+impl Xattrs {
+    pub(super) fn of(inode: &Inode) -> Self {
+        let with = |(stored, value): &(Vec<u8>, Vec<u8>)| Xattr {
+            stored: stored.clone(),
+            value: value.clone(),
+            object: None,
+        };
+        let mut found = Self { all: inode.attributes.dxattr.iter().map(with).collect(), losses: Vec::new() };
+        if inode.attributes.xattr != 0 {
+            found.add_files(inode);
+        }
+        found.all.sort_by(|a, b| a.stored.cmp(&b.stored));
+        found
+    }
+
+    fn add_files(&mut self, inode: &Inode) {
+        let directory = match inode.fs().inode(inode.attributes.xattr) {
+            Ok(directory) => directory,
+            Err(loss) => return self.losses.push(loss),
+        };
+        for entry in directory.directory().entries() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(loss) => {
+                    self.losses.push(loss);
+                    continue;
+                }
+            };
+            // where both have a name, the one with the attributes is newer
+            if self.all.iter().any(|known| known.object.is_none() && known.stored == entry.bytes) {
+                continue;
+            }
+            match inode.fs().inode(entry.object).and_then(|file| value(&file)) {
+                Ok(value) => self.all.push(Xattr { stored: entry.bytes, value, object: Some(entry.object) }),
+                Err(loss) => self.losses.push(loss),
+            }
+        }
+    }
+}
+
+/// The whole content of a file.
+fn value(inode: &Inode) -> Result<Vec<u8>, Loss> {
+    let file: File = inode.open();
+    if file.size() > LARGEST {
+        let what = format!("an extended attribute of {} bytes is too large", file.size());
+        return Err(Loss::new(inode.at().block(0, 0), Why::Unsupported(what)));
+    }
+    let mut bytes = Vec::new();
+    file.stream(0..file.size(), |chunk| {
+        match chunk.content {
+            Content::Data(data) => bytes.extend_from_slice(&data),
+            Content::Hole => bytes.resize(usize::try_from(chunk.range.end).unwrap_or_default(), 0),
+            Content::Lost(loss) => return Err(loss),
+        }
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+impl Xattr {
+    /// Its name as Linux shows it: with its namespace.
+    #[must_use]
+    pub fn name(&self) -> Vec<u8> {
+        match namespace(&self.stored) {
+            (Namespace::User, name) => [b"user.", name].concat(),
+            _ => self.stored.clone(),
+        }
+    }
+
+    /// The POSIX ACL that it is, if it is one.
+    #[must_use]
+    pub fn posix_acl(&self) -> Option<PosixAcl> {
+        if !self.stored.starts_with(b"system.posix_acl_") {
+            return None;
+        }
+        posix_acl(Input::new(&self.value, Order::Little)).ok().map(|(_, acl)| acl)
+    }
+}

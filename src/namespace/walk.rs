@@ -1,0 +1,186 @@
+//! All that is below a place, across datasets: a dataset stands in the place of the directory of its name, as if it
+//! were mounted there.
+
+use super::{Location, Namespace, Place};
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::fs::{self, DirEntry, Inode};
+use crate::object::Loss;
+use crate::volume::Volume;
+
+/// What was met below a place.
+#[derive(Clone, Debug)]
+pub struct Entry<'n> {
+    /// From the place on, without a slash in front; empty for the place itself.
+    pub path: Vec<u8>,
+    /// The dataset that it is in.
+    pub dataset: &'n Dataset,
+    /// True for the root of a dataset, and for volumes.
+    pub is_dataset: bool,
+    /// True for the last one of its directory.
+    pub is_last: bool,
+    /// What is there.
+    pub found: Found,
+}
+
+/// What there is.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A file, a directory, or whatever a file system has.
+    Inode(Box<Inode>),
+    /// A volume.
+    Volume(Box<Volume>),
+    /// An entry of a directory whose object cannot be read.
+    Lost(DirEntry, Loss),
+    /// Entries of the directory of this path are lost.
+    LostEntries(Loss),
+    /// A dataset that cannot be read.
+    LostDataset(String),
+}
+
+/// A walk across datasets: see [`Namespace::walk`].
+#[derive(Debug)]
+pub struct Walk<'n> {
+    names: &'n Namespace<'n>,
+    /// The datasets on the way to where it is.
+    way: Vec<Level<'n>>,
+    /// What was asked for, if it is a volume.
+    volume: Option<Entry<'n>>,
+    deepest: usize,
+}
+
+/// A dataset that is being walked.
+#[derive(Debug)]
+struct Level<'n> {
+    dataset: &'n Dataset,
+    prefix: Vec<u8>,
+    walk: fs::Walk,
+    /// True if it starts at the root of the dataset.
+    is_whole: bool,
+    /// Datasets below that were not met yet.
+    children: Vec<(&'n [u8], &'n Dataset)>,
+}
+
+impl Entry<'_> {
+    /// Names in its path.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self.path.is_empty() {
+            true => 0,
+            false => self.path.iter().filter(|b| **b == b'/').count().saturating_add(1),
+        }
+    }
+}
+
+impl<'n> Namespace<'n> {
+    /// All that is at and below `location`, each directory before what is in it; `deepest` levels down.
+    pub fn walk(&'n self, location: &Location, deepest: usize) -> Walk<'n> {
+        let mut walk = Walk { names: self, way: Vec::new(), volume: None, deepest };
+        let Some(dataset) = self.datasets.all.iter().find(|set| set.object == location.dataset.object) else {
+            return walk;
+        };
+        match &location.place {
+            Place::Volume(volume) => {
+                let found = Found::Volume(volume.clone());
+                walk.volume =
+                    Some(Entry { path: Vec::new(), dataset, is_dataset: true, is_last: true, found });
+            }
+            Place::Inode(inode) => {
+                let is_root = location.path == b"/";
+                let children = if location.crosses && is_root && deepest > 0 {
+                    self.children(dataset)
+                } else {
+                    Vec::new()
+                };
+                let (prefix, walked) = (Vec::new(), inode.as_ref().clone().walk().to_depth(deepest));
+                walk.way.push(Level { dataset, prefix, walk: walked, is_whole: is_root, children });
+            }
+        }
+        walk
+    }
+}
+
+impl<'n> Walk<'n> {
+    /// Leaves out what is in the directory that was given last.
+    pub fn leave_out(&mut self) {
+        if let Some(level) = self.way.last_mut() {
+            level.walk.leave_out();
+            if level.is_at_root() {
+                level.children.clear();
+            }
+        }
+    }
+
+    /// Goes into a dataset; gives it itself.
+    fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset, is_last: bool) -> Entry<'n> {
+        let slashes = path.iter().filter(|b| **b == b'/').count();
+        let left = self.deepest.saturating_sub(slashes).saturating_sub(1);
+        let found = match self.names.within(dataset, b"/", true, super::Links::Keep) {
+            Err(error) => Found::LostDataset(Error::to_string(&error)),
+            Ok(Location { place: Place::Volume(volume), .. }) => Found::Volume(volume),
+            Ok(Location { place: Place::Inode(inode), .. }) => {
+                let mut walk = inode.as_ref().clone().walk().to_depth(left);
+                // the root itself is given from here
+                walk.next();
+                let children = if left > 0 { self.names.children(dataset) } else { Vec::new() };
+                self.way.push(Level { dataset, prefix: path.clone(), walk, is_whole: true, children });
+                Found::Inode(inode)
+            }
+        };
+        Entry { path, dataset, is_dataset: true, is_last, found }
+    }
+}
+
+impl Level<'_> {
+    /// True if nothing was given but the root.
+    fn is_at_root(&self) -> bool {
+        self.walk.is_at_top()
+    }
+
+    fn path(&self, below: &[u8]) -> Vec<u8> {
+        let slash: &[u8] = if self.prefix.is_empty() || below.is_empty() { b"" } else { b"/" };
+        [&self.prefix, slash, below].concat()
+    }
+}
+
+impl<'n> Iterator for Walk<'n> {
+    type Item = Entry<'n>;
+
+    fn next(&mut self) -> Option<Entry<'n>> {
+        if let Some(volume) = self.volume.take() {
+            return Some(volume);
+        }
+        loop {
+            let level = self.way.last_mut()?;
+            let Some(visit) = level.walk.next() else {
+                // datasets without a directory to be mounted on
+                match level.children.is_empty() {
+                    false => {
+                        let (name, child) = level.children.remove(0);
+                        let (path, is_last) = (level.path(name), level.children.is_empty());
+                        return Some(self.enter(path, child, is_last));
+                    }
+                    true => self.way.pop(),
+                };
+                continue;
+            };
+            let path = level.path(&visit.path);
+            let shadow = level.children.iter().position(|(name, _)| *name == visit.path);
+            if let Some(child) = shadow {
+                let (_, child) = level.children.remove(child);
+                level.walk.leave_out();
+                let is_last = visit.is_last && level.children.is_empty();
+                return Some(self.enter(path, child, is_last));
+            }
+            let is_top = visit.entry.is_none() || visit.path.contains(&b'/');
+            let is_last = visit.is_last && (is_top || level.children.is_empty());
+            let is_dataset = level.is_whole && visit.entry.is_none() && visit.inode().is_some();
+            let found = match (visit.found, visit.entry) {
+                (fs::Found::Inode(inode), _) => Found::Inode(inode),
+                (fs::Found::Lost(loss), Some(entry)) => Found::Lost(entry, loss),
+                (fs::Found::Lost(loss) | fs::Found::LostEntries(loss), _) => Found::LostEntries(loss),
+            };
+            return Some(Entry { path, dataset: level.dataset, is_dataset, is_last, found });
+        }
+    }
+}
