@@ -11,7 +11,7 @@
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets; properties, holds, permissions, space by user |
-//! | [`file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
+//! | [`mod@file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`namespace`] | names across datasets | what they lead to |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |
 //! | [`history`], [`error_log`], [`zil`] | a pool, an object set | what was done, what is damaged, what is pending |
