@@ -41,12 +41,6 @@ impl<'p> Dsl<'p> {
         self.names.get(&object).map(String::as_str)
     }
 
-    /// The live dataset of a directory.
-    #[must_use]
-    pub fn head(&self, dir: &Dir) -> Option<&Dataset> {
-        self.datasets.all.iter().find(|set| set.object == dir.phys.head_dataset_obj.0)
-    }
-
     /// The snapshot that a clone was made of, by its MOS object; `None` for what is no clone.
     #[must_use]
     pub fn origin(&self, dir: &Dir) -> Option<u64> {
