@@ -96,7 +96,7 @@ fn check(pool: &str, dataset: &str, least: usize, most: usize) -> Result<(), Str
     let device = saved.devices().swap_remove(0);
     let whole = open(saved.devices()).unwrap();
     let names = Namespace::of(&whole);
-    let Ok(Place::Inode(root)) = names.root(names.datasets.find(dataset).unwrap()) else {
+    let Ok(Place::Inode(root)) = names.root(names.datasets().find(dataset).unwrap()) else {
         panic!("{dataset}")
     };
     let (known, mut victims) = (Known::of(root.fs(), dataset), victims(root.fs()));
@@ -118,7 +118,7 @@ fn check(pool: &str, dataset: &str, least: usize, most: usize) -> Result<(), Str
         let damaged = open(saved.devices()).unwrap();
         let names = Namespace::of(&damaged);
         let (mut lines, mut said) = (BTreeMap::new(), String::new());
-        manifest::dataset(&names, names.datasets.find(dataset).unwrap(), Depth::Segments, |line| {
+        manifest::dataset(&names, names.datasets().find(dataset).unwrap(), Depth::Segments, |line| {
             said.extend(line.error.iter().chain(&line.mount_error).map(|why| format!("{why}\n")));
             let path = line.path.clone().map(String::into_bytes);
             let path = path.or(line.path_b64.as_ref().map(|path| path.0.clone())).unwrap_or_default();
@@ -126,7 +126,7 @@ fn check(pool: &str, dataset: &str, least: usize, most: usize) -> Result<(), Str
             Ok(())
         })
         .unwrap();
-        if let Ok(Place::Inode(root)) = names.root(names.datasets.find(dataset).unwrap()) {
+        if let Ok(Place::Inode(root)) = names.root(names.datasets().find(dataset).unwrap()) {
             said.extend(root.fs().losses().iter().map(|loss| format!("{loss}\n")));
         }
         let is_named = said.contains(&at.to_string());

@@ -76,7 +76,8 @@ impl<'n> Namespace<'n> {
     /// All that is at and below `location`, each directory before what is in it; `deepest` levels down.
     pub fn walk(&'n self, location: &Location, deepest: usize) -> Walk<'n> {
         let mut walk = Walk { names: self, way: Vec::new(), volume: None, deepest };
-        let Some(dataset) = self.datasets.all.iter().find(|set| set.object == location.dataset.object) else {
+        let Some(dataset) = self.datasets().all.iter().find(|set| set.object == location.dataset.object)
+        else {
             return walk;
         };
         match &location.place {
