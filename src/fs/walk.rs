@@ -18,6 +18,8 @@ use crate::object::Loss;
 pub struct Visit {
     /// From the top on, without a slash in front; empty for the top itself.
     pub path: Vec<u8>,
+    /// Directories above it, from the top on: damage may put a slash into a name, which the path does not show.
+    pub depth: usize,
     /// The entry that led there; `None` for the top.
     pub entry: Option<DirEntry>,
     /// What is there, or why it cannot be read.
@@ -96,6 +98,7 @@ impl Walk {
 
     /// What is met; if it is a directory, it is the next one to be entered.
     fn met(&mut self, path: Vec<u8>, entry: Option<DirEntry>, read: Result<Inode, Loss>) -> Visit {
+        let depth = self.way.len();
         let found = match read {
             Ok(inode) if inode.is_directory() && !self.seen.insert(inode.number) => {
                 let what = "this directory stands elsewhere too: it is shown once";
@@ -109,7 +112,7 @@ impl Walk {
             }
             Err(loss) => Found::Lost(loss),
         };
-        Visit { path, entry, found }
+        Visit { path, depth, entry, found }
     }
 }
 
@@ -151,10 +154,12 @@ impl Iterator for Walk {
             self.enter(path, inode);
         }
         loop {
+            let depth = self.way.len().saturating_sub(1);
             let level = self.way.last_mut()?;
             if let Some(loss) = level.losses.next() {
                 return Some(Visit {
                     path: level.path.clone(),
+                    depth,
                     entry: None,
                     found: Found::LostEntries(loss),
                 });

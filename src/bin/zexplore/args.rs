@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, config, dva, label, objset, uberblocks, verify};
+use crate::{bp, config, dva, extract, label, objset, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Bp(bp::Options),
     /// Read and check every block: what is damaged, and what there is of each type
     Verify(verify::Options),
+    /// Files, volumes, whole datasets out of the pool: into a folder, or an archive
+    Extract(extract::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command
@@ -81,4 +83,5 @@ Examples:
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
   zexplore dva 0:fee00:400 -p images/   the block at that place
+  zexplore extract / rescued -p images/ all files of all datasets
   zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

@@ -13,6 +13,7 @@ mod common;
 mod config;
 mod copies;
 mod dva;
+mod extract;
 mod features;
 mod interrupt;
 mod label;
@@ -21,6 +22,7 @@ mod names;
 mod nvlist;
 mod objset;
 mod overview;
+mod place;
 mod said;
 mod session;
 mod style;
@@ -51,6 +53,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Objset(options) => objset::run(&mut session, options),
         Command::Dva(options) => dva::run(&mut session, options),
         Command::Bp(options) => bp::run(&mut session, options),
+        Command::Extract(options) => extract::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }
