@@ -85,6 +85,15 @@ impl Facts {
     }
 }
 
+/// Where a symbolic link leads; a note if that is lost.
+pub(super) fn target(inode: &Inode, path: &[u8]) -> Result<Vec<u8>, Note> {
+    match inode.target() {
+        Ok(target) if target.is_empty() => Err(Note::lost(path, "target", "there is none")),
+        Ok(target) => Ok(target),
+        Err(loss) => Err(Note::lost(path, "target", loss)),
+    }
+}
+
 /// The id that a host can have: no identity of a domain, and not the one that means none.
 fn id(fuid: Fuid) -> Option<u32> {
     u32::try_from(fuid.0).ok().filter(|id| *id != u32::MAX)

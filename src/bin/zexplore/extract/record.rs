@@ -1,6 +1,6 @@
 //! What is told of a run: notes into the sidecar and to standard error, sums to the end.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use zfsp::namespace::escape::escaped;
 
 use super::Summary;
+use super::items::Item;
 use super::note::{Kind, Note};
 use super::output;
 use super::progress::Progress;
@@ -25,6 +26,8 @@ pub(super) struct Record<'s, 'g> {
     known: HashSet<u64>,
     /// Paths in these lines whose content is not whole: their hashes.
     damaged: HashSet<u64>,
+    /// Files with several names whose content is not whole: their first names.
+    links: HashMap<(u64, u64), Vec<u8>>,
     /// Notes of each kind that standard error has had.
     told: [usize; 2],
     is_verbose: bool,
@@ -43,6 +46,7 @@ impl<'s, 'g> Record<'s, 'g> {
             file: None,
             known: HashSet::new(),
             damaged: HashSet::new(),
+            links: HashMap::new(),
             told: [0; 2],
             is_verbose,
             summary: Summary::default(),
@@ -108,6 +112,22 @@ impl<'s, 'g> Record<'s, 'g> {
 
     pub(super) fn add_all(&mut self, notes: &[Note]) {
         notes.iter().for_each(|note| self.add(note));
+    }
+
+    /// What is lost of a file is lost under each of its names.
+    pub(super) fn linked(&mut self, item: &Item, is_another: bool, notes: &[Note]) {
+        if !item.what.is_linked() {
+            return;
+        }
+        let key = item.what.key();
+        if is_another {
+            if let Some(first) = self.links.get(&key) {
+                let note = Note::lost(&item.path, "content", format!("it is the same file as {}", escaped(first)));
+                self.add(&note);
+            }
+        } else if notes.iter().any(|note| note.range.is_some()) {
+            self.links.insert(key, item.path.clone());
+        }
     }
 
     fn write(&mut self, note: &Note) -> io::Result<()> {

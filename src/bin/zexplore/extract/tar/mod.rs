@@ -16,7 +16,7 @@ use zfsp_grammar::mode::FileType;
 use zfsp_grammar::posix_acl::{PosixAce, PosixAcl, Tag};
 
 use super::content::{self, Stop};
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::items::{Event, Item, Items, What, alone};
 use super::note::Note;
 use super::output;
@@ -43,8 +43,8 @@ struct Ready {
     /// `None` if an archive cannot hold it.
     member: Option<Member>,
     notes: Vec<Note>,
-    /// The content, if it is little.
-    content: Option<(Map, Vec<u8>)>,
+    /// The content, if it is little, and how much of it is not lost.
+    content: Option<(Map, Vec<u8>, u64)>,
 }
 
 /// Files that are read at once.
@@ -122,6 +122,7 @@ impl Archive<'_, '_, '_> {
             if let Some(first) = self.names.get(&key) {
                 let link = Member { link: first.clone(), kind: Kind::HardLink, ..member.bare() };
                 self.out.write_all(&link.header())?;
+                self.record.linked(&item, true, &[]);
                 self.record.done(&item.path, 0);
                 return Ok(());
             }
@@ -139,7 +140,7 @@ impl Archive<'_, '_, '_> {
         }
         let file = item.what.open();
         let (map, content) = match content {
-            Some((map, content)) => (map, Some(content)),
+            Some((map, content, copied)) => (map, Some((content, copied))),
             None => match Map::of(&file, &item.path, &mut notes)? {
                 Some(map) => (map, None),
                 None => {
@@ -154,11 +155,13 @@ impl Archive<'_, '_, '_> {
         member.stored = map.bytes().saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
         self.out.write_all(&member.header())?;
         self.out.write_all(&text)?;
-        let mut copied = map.bytes();
+        let mut copied = 0u64;
         match content {
-            Some(content) => self.out.write_all(&content)?,
+            Some((content, count)) => {
+                self.out.write_all(&content)?;
+                copied = count;
+            }
             None => {
-                copied = 0;
                 for range in map.all {
                     let count = self.stream(&file, range, &item.path, &mut notes)?;
                     copied = copied.saturating_add(count);
@@ -167,6 +170,7 @@ impl Archive<'_, '_, '_> {
         }
         self.out.fill()?;
         self.record.add_all(&notes);
+        self.record.linked(&item, false, &notes);
         self.record.done(&item.path, copied);
         Ok(())
     }
@@ -208,34 +212,35 @@ impl Ready {
             if file.size().max(file.block_size()) <= SMALL
                 && let Some(map) = Map::of(&file, &item.path, &mut notes)?
             {
-                let bytes = small(&file, &map, &item.path, progress, &mut notes)?;
-                content = Some((map, bytes));
+                let (bytes, copied) = small(&file, &map, &item.path, progress, &mut notes)?;
+                content = Some((map, bytes, copied));
             }
         }
         Ok(Self { item, member, notes, content })
     }
 }
 
-/// What is in the map.
+/// What is in the map, and how much of it is not lost.
 fn small(
     file: &File,
     map: &Map,
     path: &[u8],
     progress: &Progress,
     notes: &mut Vec<Note>,
-) -> Result<Vec<u8>, Stop> {
-    let mut all: Vec<u8> = Vec::new();
+) -> Result<(Vec<u8>, u64), Stop> {
+    let (mut all, mut copied): (Vec<u8>, u64) = (Vec::new(), 0);
     for range in &map.all {
         let start = all.len();
         let len = |to: u64| usize::try_from(to.saturating_sub(range.start)).unwrap_or(usize::MAX);
-        content::copy(file, range.clone(), path, progress, notes, |at, bytes| {
+        let count = content::copy(file, range.clone(), path, progress, notes, |at, bytes| {
             all.resize(start.saturating_add(len(at)), 0);
             all.extend_from_slice(bytes);
             Ok(())
         })?;
         all.resize(start.saturating_add(len(range.end)), 0);
+        copied = copied.saturating_add(count);
     }
-    Ok(all)
+    Ok((all, copied))
 }
 
 /// The member that a file becomes, without what depends on its content; a note if archives have no such thing.
@@ -246,7 +251,7 @@ fn member(item: &Item, alone: &[u8], facts: &Facts) -> Result<Member, Note> {
         (FileType::DIRECTORY, _) => Kind::Directory,
         (FileType::FIFO, _) => Kind::Fifo,
         (FileType::SYMLINK, What::Inode(inode)) => {
-            link = inode.target().map_err(|loss| Note::lost(&item.path, "target", loss))?;
+            link = facts::target(inode, &item.path)?;
             Kind::Symlink
         }
         (kind, _) if kind.is_device() => {

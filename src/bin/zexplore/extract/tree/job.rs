@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zfsp_grammar::mode::FileType;
 
 use super::super::content::{self, Stop};
-use super::super::facts::Facts;
+use super::super::facts::{self, Facts};
 use super::super::items::{Item, What};
 use super::super::note::Note;
 use super::super::progress::Progress;
@@ -83,7 +83,8 @@ impl Job {
             return Ok(Prepared { job: self, notes, stage: Stage::Done, bytes: 0 });
         }
         let (stage, bytes) = match self.make(aim, &facts, keeps_owners, &mut notes, progress) {
-            Ok(bytes) => (Stage::Made, bytes),
+            Ok(Some(bytes)) => (Stage::Made, bytes),
+            Ok(None) => (Stage::Impossible, 0),
             Err(Stop::Host(error)) if !host::is_fatal(&error) => {
                 let _ = aim.staging.remove(&self.partial());
                 notes.push(Note::refused(path, "file", explained(error)));
@@ -101,6 +102,7 @@ impl Job {
         facts.times.is_some_and(|(_, mtime)| is_file && self.dir.has_file(&self.name, size, mtime))
     }
 
+    /// Makes it; returns the bytes of its content. `None` if too much is lost, which is noted.
     fn make(
         &self,
         aim: &Aim,
@@ -108,7 +110,7 @@ impl Job {
         keeps_owners: bool,
         notes: &mut Vec<Note>,
         progress: &Progress,
-    ) -> Result<u64, Stop> {
+    ) -> Result<Option<u64>, Stop> {
         let (staging, partial, path) = (&aim.staging, self.partial(), &self.item.path);
         let _ = staging.remove(&partial);
         let kind = self.item.what.kind();
@@ -120,20 +122,20 @@ impl Job {
             let put = |at, bytes: &[u8]| to.write_all_at(bytes, at);
             let copied = content::copy(&source, 0..source.size(), path, progress, notes, put)?;
             notes.extend(host::dress(&to, facts, path, keeps_owners));
-            return Ok(copied);
+            return Ok(Some(copied));
         }
         match (&self.item.what, kind) {
-            (What::Inode(inode), FileType::SYMLINK) => match inode.target() {
+            (What::Inode(inode), FileType::SYMLINK) => match facts::target(inode, path) {
                 Ok(target) => staging.symlink(&target, &partial)?,
-                Err(loss) => {
-                    notes.push(Note::lost(path, "target", &loss));
-                    return Err(io::Error::other("without a target there is no link").into());
+                Err(note) => {
+                    notes.push(note);
+                    return Ok(None);
                 }
             },
             _ => staging.make_special(&partial, kind, facts.device)?,
         }
         notes.extend(staging.dress_special(&partial, kind, facts, path, keeps_owners));
-        Ok(0)
+        Ok(Some(0))
     }
 }
 
@@ -152,7 +154,10 @@ impl Prepared {
             Stage::Made => self.give_name(aim),
         };
         match placed {
-            Ok(()) => record.done(path, self.bytes),
+            Ok(()) => {
+                record.linked(&self.job.item, self.stage == Stage::HasName, &self.notes);
+                record.done(path, self.bytes);
+            }
             Err(error) if host::is_fatal(&error) => return Err(Stop::Host(error)),
             Err(error) => record.add(&Note::refused(path, "name", explained(error))),
         }
