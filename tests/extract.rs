@@ -261,7 +261,7 @@ fn names_cannot_lead_out() {
     let fs = files(&forge.pool, "lab");
     let (objset, root) = (fs.set().id, fs.root().unwrap().number);
     let number = |path: &[u8]| fs.find(path).unwrap().number;
-    let (file, link) = (number(b"/hundred") | 8 << 60, number(b"/symlink-long") | 10 << 60);
+    let (file, link) = (number(b"/hundred") | 8 << 60, number(b"/link-long") | 10 << 60);
     let directory = fs.root().unwrap().walk().filter_map(|v| v.inode().cloned()).skip(1);
     let directory = directory.filter(|inode| inode.is_directory()).map(|inode| inode.number).next().unwrap();
     let directory = directory | 4 << 60;
@@ -312,7 +312,7 @@ fn links_in_the_way_are_not_followed() {
     let of = |kind: &str| {
         let top = truth.iter().filter(|(path, _)| !path.is_empty() && !path.contains(&b'/'));
         let found = top.filter(|(_, wanted)| wanted.line["type"] == kind).map(|(path, _)| path.clone());
-        let name = found.clone().last().unwrap();
+        let name = found.clone().next_back().unwrap();
         std::ffi::OsStr::from_bytes(&name).to_owned()
     };
     std::fs::create_dir_all(&dest).unwrap();

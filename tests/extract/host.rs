@@ -374,7 +374,7 @@ pub(crate) fn untar(archive: &Path, dest: &Path) {
         "--numeric-owner",
         "--atime-preserve=system",
     ]);
-    let output = tar.arg("-C").arg(dest).output().expect("tar is needed here");
+    let output = tar.arg("-C").arg(dest).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     for unknown in
         ["unknown extended header", "Skipping to next header", "Unexpected EOF", "damaged", "Malformed"]

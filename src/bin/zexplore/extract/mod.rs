@@ -76,8 +76,9 @@ Examples:
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
-    /// Names in the result.
+    /// Names in the result that are no directories.
     files: u64,
+    directories: u64,
     /// Bytes of content, without holes.
     bytes: u64,
     /// Names that an earlier run had extracted.
@@ -159,9 +160,16 @@ fn tell(session: &mut Session<'_>, summary: &Summary, is_to_stdout: bool) -> Res
 }
 
 impl Summary {
-    /// `12 345 files, 3.2 GiB, 2 lost: see rescued.sidecar.jsonl`.
+    /// `12 345 files in 678 directories, 3.2 GiB, 2 lost: see rescued.sidecar.jsonl`.
     fn text(&self) -> String {
-        let mut text = format!("{} {}, {}", grouped(self.files), plural(self.files), size(self.bytes));
+        let counted = |count: u64, one: &str, many: &str| {
+            format!("{} {}", grouped(count), if count == 1 { one } else { many })
+        };
+        let mut text = counted(self.files, "file", "files");
+        if self.directories > 0 {
+            text.push_str(&format!(" in {}", counted(self.directories, "directory", "directories")));
+        }
+        text.push_str(&format!(", {}", size(self.bytes)));
         let more = [
             (self.skipped, "extracted before"),
             (self.lost, "lost"),
@@ -176,10 +184,6 @@ impl Summary {
         }
         text
     }
-}
-
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "file" } else { "files" }
 }
 
 /// `12 345`.

@@ -122,7 +122,8 @@ impl<'s, 'g> Record<'s, 'g> {
         let key = item.what.key();
         if is_another {
             if let Some(first) = self.links.get(&key) {
-                let note = Note::lost(&item.path, "content", format!("it is the same file as {}", escaped(first)));
+                let note =
+                    Note::lost(&item.path, "content", format!("it is the same file as {}", escaped(first)));
                 self.add(&note);
             }
         } else if notes.iter().any(|note| note.range.is_some()) {
@@ -163,6 +164,16 @@ impl<'s, 'g> Record<'s, 'g> {
         self.summary.files = self.summary.files.saturating_add(1);
         self.summary.bytes = self.summary.bytes.saturating_add(bytes);
         self.progress.files(self.summary.files);
+        self.name(path);
+    }
+
+    /// A directory is in the result.
+    pub(super) fn entered(&mut self, path: &[u8]) {
+        self.summary.directories = self.summary.directories.saturating_add(1);
+        self.name(path);
+    }
+
+    fn name(&self, path: &[u8]) {
         if self.is_verbose {
             let path: &[u8] = if path.is_empty() { b"." } else { path };
             self.progress.aside(|| anstream::eprintln!("{}", escaped(path)));

@@ -135,7 +135,10 @@ impl Archive<'_, '_, '_> {
         if member.kind != Kind::File {
             self.record.add_all(&notes);
             self.out.write_all(&member.header())?;
-            self.record.done(&item.path, 0);
+            match member.kind {
+                Kind::Directory => self.record.entered(&item.path),
+                _ => self.record.done(&item.path, 0),
+            }
             return Ok(());
         }
         let file = item.what.open();

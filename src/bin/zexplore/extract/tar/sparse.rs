@@ -50,7 +50,7 @@ impl Map {
     }
 
     pub(super) fn has_holes(&self) -> bool {
-        self.size > 0 && self.all.as_slice() != [0..self.size]
+        self.size > 0 && !matches!(self.all.as_slice(), [all] if *all == (0..self.size))
     }
 
     /// Bytes of the stretches.

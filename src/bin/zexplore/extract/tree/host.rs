@@ -97,7 +97,7 @@ impl Dir {
     }
 
     /// True if a file of that name has this size and this time of its last change.
-    #[allow(clippy::unnecessary_fallible_conversions)] // the types differ between hosts
+    #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // the types differ between hosts
     pub(super) fn has_file(&self, name: &[u8], size: u64, mtime: Time) -> bool {
         self.stat(name).is_ok_and(|stat| {
             FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
@@ -107,7 +107,7 @@ impl Dir {
         })
     }
 
-    #[allow(clippy::unnecessary_fallible_conversions)] // the types differ between hosts
+    #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // the types differ between hosts
     pub(super) fn identity(&self) -> io::Result<Identity> {
         let stat = fs::fstat(&self.0)?;
         Ok((u64::try_from(stat.st_dev).unwrap_or_default(), u64::try_from(stat.st_ino).unwrap_or_default()))
@@ -298,7 +298,7 @@ fn times(facts: &Facts) -> Option<Timestamps> {
     Some(Timestamps { last_access: spec(atime), last_modification: spec(mtime) })
 }
 
-#[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion)] // the types differ between hosts
+#[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // the types differ between hosts
 fn raw(permissions: u32) -> fs::RawMode {
     fs::RawMode::try_from(permissions).unwrap_or_default()
 }

@@ -157,7 +157,7 @@ impl Tree<'_, '_, '_> {
         let made = made.and_then(|made| Ok((made.identity()?, made)));
         match made {
             Ok((identity, made)) => {
-                self.record.done(&item.path, 0);
+                self.record.entered(&item.path);
                 self.way.push(Level { dir: Some(made), identity, path: item.path, what: item.what });
                 let far = self.way.len().checked_sub(OPEN.saturating_add(1));
                 if let Some(level) = far.and_then(|far| self.way.get_mut(far)) {
