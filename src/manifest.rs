@@ -3,6 +3,7 @@
 //! Two states are the same for their users if their manifests are: it is what `stat`, `readlink`, `getfattr` and the
 //! SHA-256 of the content say, without the system that would say it.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use base64::Engine;
@@ -15,12 +16,11 @@ use zfsp_grammar::znode::{Time, ZnodeFlags};
 
 use crate::dataset::Dataset;
 use crate::file::{Content, File};
-use crate::fs::{FileSystem, Found, Inode, Visit};
+use crate::fs::xattr::Xattr;
+use crate::fs::{Found, Inode, Visit};
+use crate::namespace::{Namespace, Place};
 use crate::object::Loss;
-use crate::objset::ObjectSet;
-use crate::pool::Pool;
 use crate::volume::Volume;
-use zfsp_grammar::objset::ObjsetType;
 
 /// What a line says. Fields that do not apply are left out.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -147,11 +147,15 @@ impl Serialize for Pairs {
     }
 }
 
-/// How a manifest is made.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Reads and hashes the content of files and volumes.
-    pub hashes: bool,
+/// How much of a file a line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// What stands in its dnode.
+    Attributes,
+    /// Also its extended attributes, and which stretches are no holes.
+    Segments,
+    /// Also the hash of its content.
+    Hashes,
 }
 
 /// Content up to this size is hashed as a whole, holes included.
@@ -166,47 +170,25 @@ const LARGE: u64 = 16 << 20;
 /// # Errors
 /// What `sink` returns.
 pub fn dataset(
-    pool: &Pool,
+    names: &Namespace<'_>,
     dataset: &Dataset,
-    options: Options,
+    depth: Depth,
     mut sink: impl FnMut(Line) -> io::Result<()>,
 ) -> io::Result<()> {
-    let unreadable = |loss: Loss| Line {
-        dataset: dataset.name.clone(),
-        mount_error: Some(loss.to_string()),
-        ..Line::default()
-    };
-    let set: ObjectSet = match dataset.objset(pool) {
-        Ok(set) => set,
-        Err(loss) => return sink(unreadable(loss)),
-    };
-    if set.r#type == ObjsetType::ZVOL {
-        return sink(
-            Volume::open(set).map_or_else(unreadable, |volume| of_volume(&dataset.name, &volume, options)),
-        );
-    }
-    match FileSystem::open(set).and_then(|fs| fs.root()) {
-        Ok(root) => of_tree(&dataset.name, root, options, sink),
-        Err(loss) => sink(unreadable(loss)),
-    }
-}
-
-fn of_volume(name: &str, volume: &Volume, options: Options) -> Line {
-    let mut line =
-        Line { dataset: name.into(), r#type: Some("volume"), volsize: Some(volume.size), ..Line::default() };
-    if options.hashes {
-        match hash(&volume.data()) {
-            Ok(hash) => line.sha256 = Some(hash),
-            Err(loss) => line.error = Some(loss.to_string()),
+    match names.root(dataset) {
+        Ok(Place::Inode(root)) => of_tree(&dataset.name, *root, depth, sink),
+        Ok(Place::Volume(volume)) => sink(Line::of_volume(&dataset.name, &volume, depth)),
+        Err(error) => {
+            let (dataset, mount_error) = (dataset.name.clone(), Some(error.to_string()));
+            sink(Line { dataset, mount_error, ..Line::default() })
         }
     }
-    line
 }
 
 fn of_tree(
     name: &str,
     root: Inode,
-    options: Options,
+    depth: Depth,
     mut sink: impl FnMut(Line) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut walk = root.walk();
@@ -218,10 +200,10 @@ fn of_tree(
         let is_large = |visit: &Visit| visit.inode().is_some_and(|inode| inode.attributes.size > LARGE);
         let lines: Vec<Line> = visits
             .par_iter()
-            .map(|visit| line(name, visit, Options { hashes: options.hashes && !is_large(visit) }))
+            .map(|visit| line(name, visit, if is_large(visit) { depth.min(Depth::Segments) } else { depth }))
             .collect();
         for (visit, mut line) in visits.iter().zip(lines) {
-            if let Some(inode) = visit.inode().filter(|_| options.hashes && is_large(visit)) {
+            if let Some(inode) = visit.inode().filter(|_| depth == Depth::Hashes && is_large(visit)) {
                 line.take_hash(inode);
             }
             sink(line)?;
@@ -229,18 +211,14 @@ fn of_tree(
     }
 }
 
-fn line(dataset: &str, visit: &Visit, options: Options) -> Line {
-    let (path, path_b64) = text(visit.path.clone());
-    let mut line = Line { dataset: dataset.into(), path, path_b64, ..Line::default() };
+fn line(dataset: &str, visit: &Visit, depth: Depth) -> Line {
     match &visit.found {
-        Found::Inode(inode) => line.take(inode, options),
-        Found::Lost(loss) => {
-            line.r#type = word(visit.kind());
-            line.error = Some(loss.to_string());
+        Found::Inode(inode) => Line::of_inode(dataset, &visit.path, inode, depth),
+        Found::Lost(loss) => Line { r#type: word(visit.kind()), ..Line::of_loss(dataset, &visit.path, loss) },
+        Found::LostEntries(loss) => {
+            Line::of_loss(dataset, &visit.path, &format!("entries are missing: {loss}"))
         }
-        Found::LostEntries(loss) => line.error = Some(format!("entries are missing: {loss}")),
     }
-    line
 }
 
 /// Bytes as text, or as base64.
@@ -267,16 +245,46 @@ fn word(kind: FileType) -> Option<&'static str> {
 }
 
 impl Line {
-    fn take(&mut self, inode: &Inode, options: Options) {
+    /// What there is to say of a file, or whatever it is.
+    #[must_use]
+    pub fn of_inode(dataset: &str, path: &[u8], inode: &Inode, depth: Depth) -> Self {
+        let (path, path_b64) = text(path.to_vec());
+        let mut line = Self { dataset: dataset.into(), path, path_b64, ..Self::default() };
+        line.take(inode, depth);
+        line
+    }
+
+    /// What there is to say of a volume.
+    #[must_use]
+    pub fn of_volume(dataset: &str, volume: &Volume, depth: Depth) -> Self {
+        let (dataset, r#type) = (dataset.into(), Some("volume"));
+        let mut line = Self { dataset, r#type, volsize: Some(volume.size), ..Self::default() };
+        if depth == Depth::Hashes {
+            match hash(&volume.data()) {
+                Ok(hash) => line.sha256 = Some(hash),
+                Err(loss) => line.lose(Some(&loss)),
+            }
+        }
+        line
+    }
+
+    /// Of what cannot be read.
+    #[must_use]
+    pub fn of_loss(dataset: &str, path: &[u8], loss: &impl fmt::Display) -> Self {
+        let (path, path_b64) = text(path.to_vec());
+        Self { dataset: dataset.into(), path, path_b64, error: Some(loss.to_string()), ..Self::default() }
+    }
+
+    fn take(&mut self, inode: &Inode, depth: Depth) {
         let attributes = &inode.attributes;
         let kind = inode.kind();
         self.r#type = word(kind);
         self.stat = Some(Stat::of(inode));
         self.lose(attributes.losses.first());
         match kind {
-            FileType::REGULAR => {
+            FileType::REGULAR if depth >= Depth::Segments => {
                 self.take_segments(&inode.open());
-                if options.hashes {
+                if depth == Depth::Hashes {
                     self.take_hash(inode);
                 }
             }
@@ -290,15 +298,21 @@ impl Line {
             let (major, minor) = device.likely();
             self.rdev = Some([major, minor]);
         }
-        let xattrs = inode.xattrs();
-        self.lose(xattrs.losses.first());
-        let pair = |xattr: &crate::fs::xattr::Xattr| {
-            (String::from_utf8_lossy(&xattr.name()).into_owned(), Base64(xattr.value.clone()))
-        };
-        self.xattrs = Pairs(xattrs.all.iter().map(pair).collect());
+        if depth >= Depth::Segments {
+            self.take_xattrs(inode);
+        }
         if matches!(kind, FileType::REGULAR | FileType::DIRECTORY) {
             self.ioctls = Ioctls::of(attributes.projid, attributes.flags);
         }
+    }
+
+    fn take_xattrs(&mut self, inode: &Inode) {
+        let xattrs = inode.xattrs();
+        self.lose(xattrs.losses.first());
+        let pair = |xattr: &Xattr| {
+            (String::from_utf8_lossy(&xattr.name()).into_owned(), Base64(xattr.value.clone()))
+        };
+        self.xattrs = Pairs(xattrs.all.iter().map(pair).collect());
     }
 
     fn take_segments(&mut self, file: &File) {
@@ -339,7 +353,7 @@ impl Stat {
             nlink: attributes.links,
             size: attributes.size,
             ino: inode.number,
-            blocks: Some(inode.blocks()),
+            blocks: inode.blocks(),
             atime: time(attributes.atime),
             mtime: time(attributes.mtime),
             ctime: time(attributes.ctime),

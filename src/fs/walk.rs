@@ -22,6 +22,8 @@ pub struct Visit {
     pub depth: usize,
     /// The entry that led there; `None` for the top.
     pub entry: Option<DirEntry>,
+    /// True for the last one of its directory.
+    pub is_last: bool,
     /// What is there, or why it cannot be read.
     pub found: Found,
 }
@@ -99,6 +101,7 @@ impl Walk {
     /// What is met; if it is a directory, it is the next one to be entered.
     fn met(&mut self, path: Vec<u8>, entry: Option<DirEntry>, read: Result<Inode, Loss>) -> Visit {
         let depth = self.way.len();
+        let is_last = self.way.last().is_none_or(Level::is_over);
         let found = match read {
             Ok(inode) if inode.is_directory() && !self.seen.insert(inode.number) => {
                 let what = "this directory stands elsewhere too: it is shown once";
@@ -112,11 +115,18 @@ impl Walk {
             }
             Err(loss) => Found::Lost(loss),
         };
-        Visit { path, depth, entry, found }
+        Visit { path, depth, entry, is_last, found }
     }
 }
 
 impl Level {
+    /// True if all was given.
+    fn is_over(&self) -> bool {
+        self.losses.as_slice().is_empty()
+            && self.ready.as_slice().is_empty()
+            && self.entries.as_slice().is_empty()
+    }
+
     /// The next entry, with what it leads to.
     fn next(&mut self) -> Option<(DirEntry, Result<Inode, Loss>)> {
         if self.ready.as_slice().is_empty() {
@@ -157,12 +167,8 @@ impl Iterator for Walk {
             let depth = self.way.len().saturating_sub(1);
             let level = self.way.last_mut()?;
             if let Some(loss) = level.losses.next() {
-                return Some(Visit {
-                    path: level.path.clone(),
-                    depth,
-                    entry: None,
-                    found: Found::LostEntries(loss),
-                });
+                let (path, is_last) = (level.path.clone(), level.is_over());
+                return Some(Visit { path, depth, entry: None, is_last, found: Found::LostEntries(loss) });
             }
             match level.next() {
                 Some((entry, read)) => {

@@ -22,14 +22,17 @@ pub mod escape;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zfsp_grammar::input::Text;
 use zfsp_grammar::objset::ObjsetType;
 
+use crate::block::Store;
 use crate::dataset::{Dataset, Datasets};
 use crate::error::{Error, Result};
+use crate::file::File;
 use crate::fs::{FileSystem, Inode};
+use crate::object::Loss;
 use crate::pool::Pool;
 use crate::volume::Volume;
 
@@ -42,6 +45,8 @@ pub struct Namespace<'p> {
     /// All datasets, and what is lost of them.
     pub datasets: Datasets,
     opened: Mutex<HashMap<u64, FileSystem>>,
+    /// Intent logs are applied.
+    replays: bool,
 }
 
 /// What a name leads to.
@@ -66,6 +71,26 @@ pub enum Place {
     Volume(Box<Volume>),
 }
 
+impl Location {
+    /// Its bytes: of a file or a volume; of others what their object holds.
+    #[must_use]
+    pub fn content(&self) -> File {
+        match &self.place {
+            Place::Inode(inode) => inode.content(),
+            Place::Volume(volume) => volume.data(),
+        }
+    }
+
+    /// What its blocks are read with.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        match &self.place {
+            Place::Inode(inode) => inode.fs().set().meta_dnode.store(),
+            Place::Volume(volume) => volume.set().meta_dnode.store(),
+        }
+    }
+}
+
 /// Whether a symbolic link at the end of a name is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -79,7 +104,13 @@ impl<'p> Namespace<'p> {
     /// The names of this pool.
     #[must_use]
     pub fn of(pool: &'p Pool) -> Self {
-        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default() }
+        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default(), replays: false }
+    }
+
+    /// The same with intent logs applied: datasets as they will be after the next import.
+    #[must_use]
+    pub fn replayed(pool: &'p Pool) -> Self {
+        Self { replays: true, ..Self::of(pool) }
     }
 
     /// The pool.
@@ -156,48 +187,60 @@ impl<'p> Namespace<'p> {
 
     fn within(&self, dataset: &Dataset, path: &[u8], crosses: bool, links: Links) -> Result<Location> {
         let named = |error: Error| error.within(&dataset.name);
-        let set = dataset.objset(self.pool).map_err(Error::from).map_err(named)?;
-        if set.r#type == ObjsetType::ZVOL {
-            if path.iter().any(|b| *b != b'/') {
+        let (path, place) = match self.root(dataset)? {
+            Place::Volume(_) if path.iter().any(|b| *b != b'/') => {
                 return Err(named(Error::not_found("a volume: it has no files".into())));
             }
-            let volume = Volume::open(set).map_err(Error::from).map_err(named)?;
-            let (dataset, place) = (dataset.clone(), Place::Volume(Box::new(volume)));
-            return Ok(Location { dataset, path: Vec::new(), crosses, place });
-        }
-        let fs = self.file_system(dataset)?;
-        let inode = match links {
-            Links::Follow => fs.follow(path),
-            Links::Keep => fs.find(path),
+            volume @ Place::Volume(_) => (Vec::new(), volume),
+            Place::Inode(root) => {
+                let found = match links {
+                    Links::Follow => root.fs().follow(path),
+                    Links::Keep => root.fs().find(path),
+                };
+                let path = if path.is_empty() { b"/".to_vec() } else { path.to_vec() };
+                (path, Place::Inode(Box::new(found.map_err(named)?)))
+            }
         };
-        let inode = inode.map_err(named)?;
-        let path = if path.is_empty() { b"/".to_vec() } else { path.to_vec() };
-        Ok(Location { dataset: dataset.clone(), path, crosses, place: Place::Inode(Box::new(inode)) })
+        Ok(Location { dataset: dataset.clone(), path, crosses, place })
+    }
+
+    /// What a dataset is: a volume, or the root directory of a file system.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn root(&self, dataset: &Dataset) -> Result<Place> {
+        let named = |loss: Loss| Error::from(loss).within(&dataset.name);
+        if let Some(fs) = self.opened().get(&dataset.object) {
+            return Ok(Place::Inode(Box::new(fs.root().map_err(named)?)));
+        }
+        let set = dataset.objset(self.pool).map_err(named)?;
+        let is_replayed = self.replays && !dataset.is_snapshot();
+        if set.r#type == ObjsetType::ZVOL {
+            let volume = Volume::open(set).map_err(named)?;
+            let volume = if is_replayed { volume.replayed(self.pool) } else { volume };
+            return Ok(Place::Volume(Box::new(volume)));
+        }
+        let fs = FileSystem::open(set).map_err(named)?;
+        let fs = if is_replayed { fs.replayed(self.pool) } else { fs };
+        let root = fs.root().map_err(named)?;
+        self.opened().insert(dataset.object, fs);
+        Ok(Place::Inode(Box::new(root)))
+    }
+
+    /// The file systems that were opened: each once.
+    fn opened(&self) -> MutexGuard<'_, HashMap<u64, FileSystem>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn object(&self, dataset: &Dataset, number: &[u8]) -> Result<Location> {
         let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
         let number =
             number.ok_or_else(|| Error::not_found("expected a number behind #, like lab:#17".into()))?;
-        let inode = self.file_system(dataset)?.inode(number)?;
-        let place = Place::Inode(Box::new(inode));
+        let Place::Inode(root) = self.root(dataset)? else {
+            return Err(Error::not_found(format!("{}: a volume: its objects are no files", dataset.name)));
+        };
+        let place = Place::Inode(Box::new(root.fs().inode(number)?));
         Ok(Location { dataset: dataset.clone(), path: Vec::new(), crosses: false, place })
-    }
-
-    /// The file system of a dataset: opened once.
-    ///
-    /// # Errors
-    /// If there is none, or if it cannot be read.
-    pub fn file_system(&self, dataset: &Dataset) -> Result<FileSystem> {
-        let opened = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(fs) = opened().get(&dataset.object) {
-            return Ok(fs.clone());
-        }
-        let named = |error: Error| error.within(&dataset.name);
-        let set = dataset.objset(self.pool).map_err(Error::from).map_err(named)?;
-        let fs = FileSystem::open(set).map_err(Error::from).map_err(named)?;
-        opened().insert(dataset.object, fs.clone());
-        Ok(fs)
     }
 
     /// The datasets right below one, by the last part of their names.

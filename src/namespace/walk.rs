@@ -21,6 +21,8 @@ pub struct Entry<'n> {
     pub dataset: &'n Dataset,
     /// True for the root of a dataset, and for volumes.
     pub is_dataset: bool,
+    /// True for the last one of its directory.
+    pub is_last: bool,
     /// What is there.
     pub found: Found,
 }
@@ -59,8 +61,21 @@ struct Level<'n> {
     /// Directories above its root.
     depth: usize,
     walk: fs::Walk,
+    /// True if it starts at the root of the dataset.
+    is_whole: bool,
     /// Datasets below that were not met yet.
     children: Vec<(&'n [u8], &'n Dataset)>,
+}
+
+impl Entry<'_> {
+    /// Names in its path.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self.path.is_empty() {
+            true => 0,
+            false => self.path.iter().filter(|b| **b == b'/').count().saturating_add(1),
+        }
+    }
 }
 
 impl<'n> Namespace<'n> {
@@ -79,6 +94,7 @@ impl<'n> Namespace<'n> {
                     depth: 0,
                     dataset,
                     is_dataset: true,
+                    is_last: true,
                     found,
                 });
             }
@@ -90,7 +106,7 @@ impl<'n> Namespace<'n> {
                     Vec::new()
                 };
                 let (prefix, walked) = (Vec::new(), inode.as_ref().clone().walk().to_depth(deepest));
-                walk.way.push(Level { dataset, prefix, depth: 0, walk: walked, children });
+                walk.way.push(Level { dataset, prefix, depth: 0, walk: walked, is_whole: is_root, children });
             }
         }
         walk
@@ -109,7 +125,7 @@ impl<'n> Walk<'n> {
     }
 
     /// Goes into a dataset; gives it itself.
-    fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset) -> Entry<'n> {
+    fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset, is_last: bool) -> Entry<'n> {
         let depth = self.way.last().map_or(0, |level| level.depth).saturating_add(1);
         let left = self.deepest.saturating_sub(depth);
         let found = match self.names.within(dataset, b"/", true, super::Links::Keep) {
@@ -120,12 +136,12 @@ impl<'n> Walk<'n> {
                 // the root itself is given from here
                 walk.next();
                 let children = if left > 0 { self.names.children(dataset) } else { Vec::new() };
-                self.way.push(Level { dataset, prefix: path.clone(), depth, walk, children });
+                self.way.push(Level { dataset, prefix: path.clone(), depth, walk, is_whole: true, children });
                 Found::Inode(inode)
             }
         };
         let name = dataset.name.rsplit('/').next().unwrap_or_default().as_bytes().to_vec();
-        Entry { path, name, depth, dataset, is_dataset: true, found }
+        Entry { path, name, depth, dataset, is_dataset: true, is_last, found }
     }
 }
 
@@ -152,12 +168,13 @@ impl<'n> Iterator for Walk<'n> {
             let level = self.way.last_mut()?;
             let Some(visit) = level.walk.next() else {
                 // datasets without a directory to be mounted on
-                match level.children.pop() {
-                    Some((name, child)) => {
-                        let path = level.path(name);
-                        return Some(self.enter(path, child));
+                match level.children.is_empty() {
+                    false => {
+                        let (name, child) = level.children.remove(0);
+                        let (path, is_last) = (level.path(name), level.children.is_empty());
+                        return Some(self.enter(path, child, is_last));
                     }
-                    None => self.way.pop(),
+                    true => self.way.pop(),
                 };
                 continue;
             };
@@ -166,9 +183,12 @@ impl<'n> Iterator for Walk<'n> {
             if let Some(child) = shadow {
                 let (_, child) = level.children.remove(child);
                 level.walk.leave_out();
-                return Some(self.enter(path, child));
+                let is_last = visit.is_last && level.children.is_empty();
+                return Some(self.enter(path, child, is_last));
             }
-            let is_dataset = visit.entry.is_none() && visit.inode().is_some();
+            let is_top = visit.entry.is_none() || visit.path.contains(&b'/');
+            let is_last = visit.is_last && (is_top || level.children.is_empty());
+            let is_dataset = level.is_whole && visit.entry.is_none() && visit.inode().is_some();
             let name = visit.entry.as_ref().map(|entry| entry.bytes.clone()).unwrap_or_default();
             let depth = level.depth.saturating_add(visit.depth);
             let found = match (visit.found, visit.entry) {
@@ -176,7 +196,7 @@ impl<'n> Iterator for Walk<'n> {
                 (fs::Found::Lost(loss), Some(entry)) => Found::Lost(entry, loss),
                 (fs::Found::Lost(loss) | fs::Found::LostEntries(loss), _) => Found::LostEntries(loss),
             };
-            return Some(Entry { path, name, depth, dataset: level.dataset, is_dataset, found });
+            return Some(Entry { path, name, depth, dataset: level.dataset, is_dataset, is_last, found });
         }
     }
 }

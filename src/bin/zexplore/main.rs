@@ -8,15 +8,25 @@ use clap::Parser;
 mod args;
 mod auxiliary;
 mod bp;
+mod cat;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;
 mod copies;
+mod datasets;
 mod dva;
+mod entry;
+mod errors;
 mod extract;
 mod features;
+mod find;
+mod get;
+mod history;
 mod interrupt;
+mod items;
 mod label;
+mod ls;
+mod manifest;
 mod manual;
 mod names;
 mod nvlist;
@@ -25,12 +35,16 @@ mod overview;
 mod place;
 mod said;
 mod session;
+mod shown;
+mod stat;
 mod style;
 mod summary;
 mod table;
+mod tree;
 mod uberblocks;
 mod vdevs;
 mod verify;
+mod zil;
 
 use args::{Args, Command};
 use common::exit::{Exit, Failure, end};
@@ -50,9 +64,20 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::Datasets(options) => datasets::run(&mut session, options),
+        Command::Get(options) => get::run(&mut session, options),
+        Command::History(options) => history::run(&mut session, options),
+        Command::Zil(options) => zil::run(&mut session, options),
+        Command::Errors(options) => errors::run(&mut session, options),
         Command::Objset(options) => objset::run(&mut session, options),
         Command::Dva(options) => dva::run(&mut session, options),
         Command::Bp(options) => bp::run(&mut session, options),
+        Command::Ls(options) => ls::run(&mut session, options),
+        Command::Tree(options) => tree::run(&mut session, options),
+        Command::Cat(options) => cat::run(&mut session, options),
+        Command::Stat(options) => stat::run(&mut session, options),
+        Command::Find(options) => find::run(&mut session, options),
+        Command::Manifest(options) => manifest::run(&mut session, options),
         Command::Extract(options) => extract::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use zfsp::namespace::escape::unescaped;
-use zfsp::namespace::{Links, Location, Namespace};
+use zfsp::namespace::{Links, Location, Namespace, Place};
 
 use crate::common::exit::Failure;
 use crate::session::Session;
@@ -18,21 +18,18 @@ Places:
   pool/a             its root directory, or the volume
 Names that are no UTF-8 are written as they are printed: \\xNN";
 
-/// The place that is named, in a pool; what is lost of the names of its datasets is a warning.
+/// The place that is named, in a pool; what is lost of its dataset is a warning.
 pub(crate) fn locate(
     session: &mut Session<'_>,
     names: &Namespace<'_>,
     place: &OsString,
     links: Links,
 ) -> Result<Location, Failure> {
-    for loss in &names.datasets.losses {
-        session.warn(loss);
-    }
     let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
-    if let Ok(fs) = names.file_system(&location.dataset) {
-        for loss in fs.losses() {
-            session.warn(loss);
-        }
-    }
+    let losses = match &location.place {
+        Place::Inode(inode) => inode.fs().losses(),
+        Place::Volume(volume) => &volume.losses,
+    };
+    losses.iter().for_each(|loss| session.warn(loss));
     Ok(location)
 }

@@ -1,0 +1,108 @@
+//! `zexplore cat`: the content of files and volumes.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use zfsp::file::{Chunk, Content, File};
+use zfsp::namespace::escape::{escaped, unescaped};
+use zfsp::namespace::{Links, Place};
+use zfsp::object::Loss;
+use zfsp_grammar::mode::FileType;
+
+use crate::common::exit::{Exit, Failure};
+use crate::common::number::number;
+use crate::common::output::written;
+use crate::place::{PLACES, locate};
+use crate::session::Session;
+
+/// Holes are zeros. What is lost ends it with exit code 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = PLACES)]
+pub(crate) struct Options {
+    /// Files or volumes, one after the other
+    #[arg(value_name = "PLACE", required = true)]
+    places: Vec<OsString>,
+    /// First byte
+    #[arg(long, value_name = "OFFSET", value_parser = number, default_value = "0", hide_default_value = true)]
+    offset: u64,
+    /// No more than so many bytes of each
+    #[arg(long, value_name = "BYTES", value_parser = number)]
+    length: Option<u64>,
+    /// Zeros for what is lost, which standard error names
+    #[arg(long)]
+    salvage: bool,
+}
+
+/// Why the output ends before the end.
+enum Stop {
+    Output(io::Error),
+    Lost(Box<Loss>),
+}
+
+pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    let pool = session.pool()?;
+    let names = session.names(&pool);
+    let mut out = io::stdout().lock();
+    for place in &options.places {
+        let location = locate(session, &names, place, Links::Follow)?;
+        let name = escaped(&unescaped(place.as_encoded_bytes())).to_string();
+        let file = match &location.place {
+            Place::Volume(volume) => volume.data(),
+            Place::Inode(inode) if inode.kind() == FileType::REGULAR => inode.open(),
+            Place::Inode(inode) => {
+                let what = format!("{name}: a {}: it has no content of its own", inode.kind());
+                return Err(Failure(Exit::Nothing, what));
+            }
+        };
+        let end = options.length.map_or(u64::MAX, |length| options.offset.saturating_add(length));
+        let copied = copy(&file, options.offset..end, &mut out, |lost| {
+            if options.salvage {
+                session.warn(format_args!("{name}: {lost}"));
+            }
+            options.salvage
+        });
+        match copied {
+            Ok(()) => {}
+            Err(Stop::Output(error)) => return Ok(written(Err(error))?.max(session.exit())),
+            Err(Stop::Lost(loss)) => {
+                session.warn(format_args!("{name}: {loss}; --salvage puts zeros in its place and goes on"));
+                break;
+            }
+        }
+    }
+    written(out.flush())?;
+    Ok(session.exit())
+}
+
+/// Copies a range; `goes_on` is asked what to do where something is lost.
+fn copy(
+    file: &File,
+    range: std::ops::Range<u64>,
+    out: &mut impl Write,
+    mut goes_on: impl FnMut(&str) -> bool,
+) -> Result<(), Stop> {
+    file.stream(range, |Chunk { range, content }| match content {
+        Content::Data(bytes) => out.write_all(&bytes).map_err(Stop::Output),
+        Content::Hole => zeros(out, &range).map_err(Stop::Output),
+        Content::Lost(loss) => {
+            let length = range.end.saturating_sub(range.start);
+            match goes_on(&format!("{length} bytes from {} on are lost: {loss}", range.start)) {
+                true => zeros(out, &range).map_err(Stop::Output),
+                false => Err(Stop::Lost(Box::new(loss))),
+            }
+        }
+    })
+}
+
+/// Zeros that are written at once.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+fn zeros(out: &mut impl Write, range: &std::ops::Range<u64>) -> io::Result<()> {
+    let mut left = range.end.saturating_sub(range.start);
+    while left > 0 {
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
+        out.write_all(ZEROS.get(..count).unwrap_or_default())?;
+        left = left.saturating_sub(u64::try_from(count).unwrap_or(left));
+    }
+    Ok(())
+}

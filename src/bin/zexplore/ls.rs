@@ -1,0 +1,228 @@
+//! `zexplore ls`: what is in a directory.
+
+use std::cmp::Reverse;
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+
+use zfsp::manifest::{self, Depth};
+use zfsp::namespace::escape::{escaped, unescaped};
+use zfsp::namespace::{Entry, Found, Links, Location, Namespace, Place};
+
+use crate::common::exit::{Exit, Failure};
+use crate::common::output::written;
+use crate::entry::{COLUMNS, Row, Sizes, line, lost};
+use crate::place::{PLACES, locate};
+use crate::session::Session;
+use crate::style::{TITLE, styled};
+use crate::table::{Align, Cell, Table};
+
+/// Directories are listed by what is in them; datasets stand where they would be mounted. With --json a line for
+/// each, as `manifest` has it, whose path starts at the place.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true, after_help = PLACES)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
+pub(crate) struct Options {
+    /// What to list
+    #[arg(value_name = "PLACE", default_value = "/")]
+    places: Vec<OsString>,
+    /// Modes, links, owners, sizes and times (UTC); + has an ACL, @ has extended attributes
+    #[arg(short)]
+    long: bool,
+    /// Also names that start with a dot
+    #[arg(short)]
+    all: bool,
+    /// Directories themselves, not what is in them
+    #[arg(short)]
+    directory: bool,
+    /// Also what is in the directories below
+    #[arg(short = 'R')]
+    recursive: bool,
+    /// Numbers of objects
+    #[arg(short)]
+    inode: bool,
+    /// Sizes like 1.5 MiB
+    #[arg(short)]
+    human: bool,
+    /// The newest first
+    #[arg(short = 't', conflicts_with = "by_size")]
+    by_time: bool,
+    /// The largest first
+    #[arg(short = 'S')]
+    by_size: bool,
+    /// The other way round
+    #[arg(short)]
+    reverse: bool,
+    /// Names as they are, a NUL behind each
+    #[arg(short = '0', conflicts_with_all = ["long", "inode"])]
+    null: bool,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+}
+
+pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    let pool = session.pool()?;
+    let names = session.names(&pool);
+    let (mut locations, mut failure) = (Vec::new(), None);
+    for place in &options.places {
+        match locate(session, &names, place, Links::Keep) {
+            Ok(location) => locations.push((unescaped(place.as_encoded_bytes()), location)),
+            Err(why) if options.places.len() == 1 => return Err(why),
+            Err(why) => {
+                session.warn(&why.1);
+                failure = Some(why);
+            }
+        }
+    }
+    if let Some(failure) = failure.filter(|_| locations.is_empty()) {
+        return Err(failure);
+    }
+    let mut listing =
+        Listing { session, options, names: &names, out: BufWriter::new(anstream::stdout().lock()) };
+    let result = listing.places(&locations).and_then(|()| listing.out.flush());
+    Ok(written(result)?.max(session.exit()))
+}
+
+/// A listing on its way to standard output.
+struct Listing<'l, 's, W> {
+    session: &'l mut Session<'s>,
+    options: &'l Options,
+    names: &'l Namespace<'l>,
+    out: W,
+}
+
+impl<W: Write> Listing<'_, '_, W> {
+    fn places(&mut self, places: &[(Vec<u8>, Location)]) -> io::Result<()> {
+        let is_listed = |location: &Location| {
+            !self.options.directory && matches!(&location.place, Place::Inode(inode) if inode.is_directory())
+        };
+        let (directories, others): (Vec<_>, Vec<_>) =
+            places.iter().partition(|(_, location)| is_listed(location));
+        let has_titles = self.options.recursive || places.len() > 1;
+        let mut rows = Vec::new();
+        for (name, location) in &others {
+            let walk = self.names.walk(location, 0);
+            walk.for_each(|entry| self.take(&entry, name, &mut rows));
+        }
+        self.rows(rows)?;
+        for (n, (name, location)) in directories.into_iter().enumerate() {
+            if n > 0 || !others.is_empty() {
+                self.blank()?;
+            }
+            self.directory(name, location, has_titles)?;
+        }
+        Ok(())
+    }
+
+    /// A directory, and if that is asked for, all below it.
+    fn directory(&mut self, name: &[u8], location: &Location, has_title: bool) -> io::Result<()> {
+        let mut left = vec![(name.to_vec(), location.clone())];
+        let mut is_first = true;
+        while let Some((name, location)) = left.pop() {
+            if !std::mem::take(&mut is_first) {
+                self.blank()?;
+            }
+            if has_title && !self.options.null && !self.session.global.json {
+                writeln!(self.out, "{}:", styled(TITLE, escaped(&name)))?;
+            }
+            let below = self.entries(&name, &location)?;
+            if self.options.recursive {
+                left.extend(below.into_iter().rev());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in a directory; returns the directories among it.
+    fn entries(&mut self, name: &[u8], location: &Location) -> io::Result<Vec<(Vec<u8>, Location)>> {
+        let (mut rows, mut below) = (Vec::new(), Vec::new());
+        for entry in self.names.walk(location, 1) {
+            // the directory itself comes first
+            if entry.path.is_empty() && !matches!(entry.found, Found::LostEntries(_)) {
+                continue;
+            }
+            let is_hidden = entry.path.starts_with(b".") && !self.options.all;
+            if is_hidden {
+                continue;
+            }
+            if let Found::Inode(inode) = &entry.found
+                && inode.is_directory()
+                && self.options.recursive
+            {
+                let slash: &[u8] = if name.ends_with(b"/") { b"" } else { b"/" };
+                let path = if entry.is_dataset {
+                    b"/".to_vec()
+                } else {
+                    [&location.path, b"/".as_slice(), &entry.path].concat()
+                };
+                let place = Place::Inode(inode.clone());
+                let inner =
+                    Location { dataset: entry.dataset.clone(), path, crosses: location.crosses, place };
+                below.push(([name, slash, &entry.path].concat(), inner));
+            }
+            self.take(&entry, name, &mut rows);
+        }
+        self.rows(rows)?;
+        Ok(below)
+    }
+
+    /// Makes a row of an entry, or prints it right away if a program reads it.
+    fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Option<manifest::Line>)>) {
+        lost(self.session, entry);
+        if matches!(entry.found, Found::LostEntries(_)) {
+            return;
+        }
+        let json = self.session.global.json.then(|| line(entry, Depth::Attributes));
+        rows.push((Row::of(entry, place), json));
+    }
+
+    fn rows(&mut self, mut rows: Vec<(Row, Option<manifest::Line>)>) -> io::Result<()> {
+        let options = self.options;
+        let stat = |row: &Row| row.stat.as_ref().map(|stat| (stat.mtime, stat.size)).unwrap_or_default();
+        if options.by_time {
+            rows.sort_by_key(|(row, _)| Reverse(stat(row).0));
+        } else if options.by_size {
+            rows.sort_by_key(|(row, _)| Reverse(stat(row).1));
+        } else {
+            rows.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        }
+        if options.reverse {
+            rows.reverse();
+        }
+        if self.session.global.json {
+            return rows
+                .iter()
+                .filter_map(|(_, json)| json.as_ref())
+                .try_for_each(|json| manifest::write(json, &mut self.out));
+        }
+        if options.null {
+            return rows
+                .iter()
+                .try_for_each(|(row, _)| self.out.write_all(&[&row.name, b"\0".as_slice()].concat()));
+        }
+        let mut heads = vec![("", Align::Right)];
+        heads.extend(COLUMNS);
+        let mut table = Table::new(&heads);
+        let sizes = if options.human { Sizes::Human } else { Sizes::Exact };
+        let number = |row: &Row| match &row.stat {
+            Some(stat) if options.inode => Cell::new(stat.ino),
+            _ => Cell::default(),
+        };
+        // the name is behind the columns as it is: its width does not matter
+        let mut labels = Vec::new();
+        for (row, _) in &rows {
+            let mut cells = vec![number(row)];
+            cells.extend(if options.long { row.cells(sizes) } else { Vec::new() });
+            table.row(cells);
+            labels.push(row.label(options.long));
+        }
+        write!(self.out, "{}", table.beside(&labels))
+    }
+
+    fn blank(&mut self) -> io::Result<()> {
+        match self.options.null || self.session.global.json {
+            true => Ok(()),
+            false => writeln!(self.out),
+        }
+    }
+}
