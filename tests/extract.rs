@@ -399,7 +399,7 @@ fn what_people_see() {
             "zexplore extract / rescued -p fixtures/errlog --no-owners",
             "zexplore extract / rescued -p fixtures/errlog --no-owners",
             "zexplore extract / rescued -p fixtures/errlog --no-owners --overwrite -v",
-            "zexplore extract lab/v4K volume -p fixtures/zvol --json",
+            "zexplore extract lab/v4K volume -p fixtures/zvol --no-owners --json",
             "zexplore extract lab/v4K volume -p fixtures/zvol",
             "zexplore extract /nothing there -p fixtures/errlog",
             "zexplore extract / -p fixtures/errlog",
