@@ -56,8 +56,8 @@ struct Level {
     what: What,
 }
 
-/// Directories on the way that are kept open: hosts allow few hundred.
-const OPEN: usize = 64;
+/// Directories on the way that are kept open: hosts allow few hundred. Those above are found again through `..`.
+const OPEN: usize = 8;
 /// Files that are made at once.
 const AT_ONCE: usize = 64;
 
