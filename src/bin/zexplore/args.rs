@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use crate::common::exit::CODES;
 use crate::{
-    bp, cat, config, datasets, dva, errors, find, get, history, label, ls, manifest, objset, stat, tree,
-    uberblocks, verify, zil,
+    bp, cat, config, datasets, dva, errors, extract, find, get, history, label, ls, manifest, objset, stat,
+    tree, uberblocks, verify, zil,
 };
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Find(find::Options),
     /// A line for each object of each dataset and snapshot, with hashes
     Manifest(manifest::Options),
+    /// Files, volumes, whole datasets out of the pool: into a folder, or an archive
+    Extract(extract::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command
@@ -117,4 +119,5 @@ Examples:
   zexplore zil -p images/               what the next import will replay
   zexplore errors -p images/            what the pool knows to be damaged
   zexplore dva 0:fee00:400 -p images/   the block at that place
+  zexplore extract / rescued -p images/ all files of all datasets
   zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

@@ -17,6 +17,7 @@ mod datasets;
 mod dva;
 mod entry;
 mod errors;
+mod extract;
 mod features;
 mod find;
 mod get;
@@ -77,6 +78,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Stat(options) => stat::run(&mut session, options),
         Command::Find(options) => find::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),
+        Command::Extract(options) => extract::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }
