@@ -62,6 +62,11 @@ impl Volume {
         &self.set
     }
 
+    /// The object of its content.
+    pub(crate) fn object(&self) -> &Object {
+        &self.content
+    }
+
     /// Its content.
     #[must_use]
     pub fn data(&self) -> File {
