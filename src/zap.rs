@@ -117,9 +117,11 @@ impl<'o> Zap<'o> {
         // a table that grows is written anew, with twice the blocks
         let tables =
             [blk..blk.saturating_add(numblks), nextblk..nextblk.saturating_add(numblks.saturating_mul(2))];
-        let is_table =
-            |number: &u64| *number == 0 || tables.iter().any(|table| table.start != 0 && table.contains(number));
-        let leaves = blocks.iter().copied().filter(|number| !is_table(number) && *number <= self.object.maxblkid);
+        let is_table = |number: &u64| {
+            *number == 0 || tables.iter().any(|table| table.start != 0 && table.contains(number))
+        };
+        let leaves =
+            blocks.iter().copied().filter(|number| !is_table(number) && *number <= self.object.maxblkid);
         let is_hole = |number: &u64| self.object.pointer(*number).is_ok_and(|pointer| pointer.is_hole());
         Some(leaves.filter(|number| !is_hole(number)).flat_map(|number| self.entries_of(number)).collect())
     }

@@ -21,7 +21,7 @@ pub(super) struct Differences {
 }
 
 /// Flags that users set or see; the others say how the file is kept, or that it was written to.
-const FLAGS: u64 = 0x7b_ff << 32;
+const FLAGS: u64 = 0x79_ff << 32;
 
 impl Differences {
     /// Between two states of the same file. Entries of directories are not looked at, nor are extended attributes
@@ -53,7 +53,6 @@ impl Differences {
             (Aspect::Mtime, a.mtime == b.mtime),
             (Aspect::Ctime, a.ctime == b.ctime),
             (Aspect::Crtime, a.crtime == b.crtime),
-            (Aspect::Parent, a.parent == b.parent),
         ];
         self.aspects.extend(all.into_iter().filter(|(_, is_same)| !is_same).map(|(aspect, _)| aspect));
         for (side, attributes) in [(Side::A, a), (Side::B, b)] {
@@ -108,6 +107,19 @@ impl Differences {
             },
             _ => {}
         }
+    }
+
+    /// Adds what else was found.
+    pub(super) fn join(&mut self, other: Self) {
+        self.aspects.extend(other.aspects);
+        self.aspects.sort_unstable();
+        self.aspects.dedup();
+        self.losses.extend(other.losses);
+    }
+
+    /// True if nothing is different, nor lost.
+    pub(super) fn is_empty(&self) -> bool {
+        self.aspects.is_empty() && self.losses.is_empty()
     }
 
     /// Compares all extended attributes.

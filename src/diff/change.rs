@@ -8,6 +8,9 @@ use zfsp_grammar::mode::FileType;
 use crate::object::Loss;
 
 /// A file, directory, link or whatever it is that changed.
+///
+/// Paths start at the root of the file system, with a slash. Where no name is known that leads to an object, its number
+/// stands for it: `<object 17>/name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Number of its object.
@@ -16,7 +19,7 @@ pub struct Change {
     pub kind: FileType,
     /// In which of the states it is.
     pub state: State,
-    /// Where it is; of what was removed: where it was. From the root on.
+    /// Where it is; of what was removed: where it was.
     pub path: Vec<u8>,
     /// Names that it has instead of others: old path, new path. What is in a renamed directory is not renamed itself.
     pub renamed: Vec<(Vec<u8>, Vec<u8>)>,
@@ -76,8 +79,6 @@ pub enum Aspect {
     Ctime,
     /// Creation.
     Crtime,
-    /// The directory that it is in, as its attributes say.
-    Parent,
     /// Nothing that a user sees: where its blocks lie, or how they are stored.
     Storage,
 }
@@ -103,7 +104,6 @@ impl Aspect {
             Self::Mtime => "mtime",
             Self::Ctime => "ctime",
             Self::Crtime => "crtime",
-            Self::Parent => "parent",
             Self::Storage => "storage",
         }
     }

@@ -49,7 +49,7 @@ impl Ranges {
     }
 
     fn pairs(&mut self, a: &Object, b: &Object, mut pairs: Pairs<'_>, end: u64, all: bool) {
-        let most = usize::try_from(AT_ONCE / a.block_size.max(1)).unwrap_or_default().max(1);
+        let most = usize::try_from(AT_ONCE.checked_div(a.block_size).unwrap_or_default()).unwrap_or_default().max(1);
         // most often the first is enough
         let mut count = if all { most } else { 1 };
         while all || self.all.is_empty() {
@@ -98,7 +98,8 @@ impl Ranges {
                 (Ok(a), Ok(b)) if a == b => {}
                 (Ok(_), Ok(_)) => self.add(range),
                 (a, b) => {
-                    let losses = [a.err().map(|loss| Side::A.lost(loss)), b.err().map(|loss| Side::B.lost(loss))];
+                    let losses =
+                        [a.err().map(|loss| Side::A.lost(loss)), b.err().map(|loss| Side::B.lost(loss))];
                     self.losses.extend(losses.into_iter().flatten());
                 }
             }

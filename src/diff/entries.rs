@@ -55,8 +55,10 @@ pub(super) fn compare(a: &Inode, b: &Inode) -> (Vec<Entry>, Vec<Lost>) {
         .filter(|(name, entry)| !is_lost_a || is_without(a, name, entry.object))
         .map(|(name, _)| name.clone())
         .collect();
-    let found_a = only_a.iter().filter_map(|name| read_a.remove(name)).map(|found| entry(Side::A, a.number, found));
-    let found_b = only_b.iter().filter_map(|name| read_b.remove(name)).map(|found| entry(Side::B, b.number, found));
+    let found_a =
+        only_a.iter().filter_map(|name| read_a.remove(name)).map(|found| entry(Side::A, a.number, found));
+    let found_b =
+        only_b.iter().filter_map(|name| read_b.remove(name)).map(|found| entry(Side::B, b.number, found));
     let all = found_a.chain(found_b).collect();
     losses.dedup();
     (all, losses)
@@ -72,9 +74,8 @@ type ByName = BTreeMap<Vec<u8>, DirEntry>;
 /// The entries that may differ.
 fn read(a: &Inode, b: &Inode) -> (ByName, ByName, Vec<Lost>) {
     let mut losses = Vec::new();
-    let found = leaves(a, b, &mut losses).and_then(|leaves| {
-        Some((a.directory().entries_in(&leaves)?, b.directory().entries_in(&leaves)?))
-    });
+    let found = leaves(a, b, &mut losses)
+        .and_then(|leaves| Some((a.directory().entries_in(&leaves)?, b.directory().entries_in(&leaves)?)));
     let (of_a, of_b) = found.unwrap_or_else(|| {
         losses.clear();
         (a.directory().entries().collect(), b.directory().entries().collect())

@@ -24,7 +24,7 @@ pub fn are_related(a: State<'_>, b: State<'_>) -> bool {
     history(b).any(|state| known.contains(&state.guid.0))
 }
 
-/// A state, and the snapshots before it, the newest first.
+/// A state, and the snapshots before it, the newest first. The origin of all datasets, which was never written, is none.
 fn history(state: State<'_>) -> impl Iterator<Item = DslDataset> {
     // damage may lead in circles
     let mut seen = HashSet::new();
@@ -37,7 +37,7 @@ fn history(state: State<'_>) -> impl Iterator<Item = DslDataset> {
 
 fn dataset(pool: &Pool, number: u64) -> Option<DslDataset> {
     match pool.mos.object(number).ok()?.dnode()?.bonus {
-        Bonus::DslDataset(phys) => Some(phys),
+        Bonus::DslDataset(phys) => Some(phys).filter(|phys| !phys.bp.is_hole()),
         _ => None,
     }
 }

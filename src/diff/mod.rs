@@ -83,7 +83,8 @@ pub struct Difference {
 pub fn compare(a: State<'_>, b: State<'_>, options: Options) -> Result<Difference> {
     let (name_a, name_b) = (&a.dataset.name, &b.dataset.name);
     if !are_related(a, b) {
-        let what = format!("{name_a} and {name_b} have no history in common: their objects cannot be compared");
+        let what =
+            format!("{name_a} and {name_b} have no history in common: their objects cannot be compared");
         return Err(Error::not_found(what));
     }
     let [set_a, set_b] = [open(a)?, open(b)?];
@@ -105,7 +106,8 @@ pub fn compare(a: State<'_>, b: State<'_>, options: Options) -> Result<Differenc
 fn open(state: State<'_>) -> Result<ObjectSet> {
     let set = state.dataset.objset(state.pool)?;
     if set.is_encrypted() {
-        let what = format!("{}: is encrypted: what changed cannot be told without its key", state.dataset.name);
+        let what =
+            format!("{}: is encrypted: what changed cannot be told without its key", state.dataset.name);
         return Err(Error::unsupported(what));
     }
     Ok(set)

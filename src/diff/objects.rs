@@ -59,9 +59,10 @@ fn of_pair<T: Send>(
         Ok(pair) => pair,
         Err(lost) => return (Vec::new(), vec![lost]),
     };
-    let (mut found, mut losses) = (BTreeMap::new(), Vec::new());
+    let (mut found, mut losses) = (BTreeMap::<i64, (Option<_>, Option<_>)>::new(), Vec::new());
     let sides = [(Side::A, a, &pair.a), (Side::B, b, &pair.b)];
-    let blocks = sides.map(|(side, set, pointer)| dnodes(set, pair.blkid, pointer).map_err(|loss| side.lost(loss)));
+    let blocks =
+        sides.map(|(side, set, pointer)| dnodes(set, pair.blkid, pointer).map_err(|loss| side.lost(loss)));
     let (all_a, all_b) = match blocks {
         [Ok(a), Ok(b)] => (a, b),
         lost => {
@@ -69,23 +70,12 @@ fn of_pair<T: Send>(
             return (Vec::new(), losses);
         }
     };
-    for object in all_a {
-        match object {
-            Ok(object) => drop(found.insert(object.at.object, (Some(Ok(object)), None))),
-            Err(loss) => {
-                found.insert(loss.at.at.object, (Some(Err(())), None));
-                losses.push(Side::A.lost(loss));
-            }
-        }
-    }
-    for object in all_b {
-        match object {
-            Ok(object) => found.entry(object.at.object).or_default().1 = Some(Ok(object)),
-            Err(loss) => {
-                found.entry(loss.at.at.object).or_default().1 = Some(Err(()));
-                losses.push(Side::B.lost(loss));
-            }
-        }
+    let all_a = all_a.into_iter().map(|object| (Side::A, object));
+    for (side, object) in all_a.chain(all_b.into_iter().map(|object| (Side::B, object))) {
+        let number = object.as_ref().map_or_else(|loss| loss.at.at.object, |object| object.at.object);
+        let (a, b) = found.entry(number).or_default();
+        let state: &mut Option<Result<Object, ()>> = if side == Side::A { a } else { b };
+        *state = Some(object.map_err(|loss| losses.push(side.lost(loss))));
     }
     let all: Vec<Changed> = found
         .into_iter()

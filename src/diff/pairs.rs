@@ -93,7 +93,8 @@ impl<'o> Pairs<'o> {
             let (index, level) = (step.next, step.level);
             step.next = step.next.saturating_add(1);
             let number = step.first.saturating_add(index);
-            let (a, b) = (self.a.child(&step.a, level, index, number), self.b.child(&step.b, level, index, number));
+            let (a, b) =
+                (self.a.child(&step.a, level, index, number), self.b.child(&step.b, level, index, number));
             if !matches!((a, b), (Child::Pointer(a), Child::Pointer(b)) if is_same(&a, &b)) {
                 return Some((level, number, a, b));
             }
@@ -161,7 +162,8 @@ impl Tree<'_> {
             let what = "its pointer leads to a block of pointers that stands elsewhere";
             return Err(self.side.lost(Loss::new(at, Why::Corrupt(what.into()))));
         }
-        let block = self.object.store().metadata(&pointer).map_err(|lost| self.side.lost(Loss { at, lost }))?;
+        let block =
+            self.object.store().metadata(&pointer).map_err(|lost| self.side.lost(Loss { at, lost }))?;
         Ok((pointer, Node::Block(block)))
     }
 }

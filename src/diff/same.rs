@@ -17,7 +17,10 @@ pub(super) fn is_same(a: &Pointer, b: &Pointer) -> bool {
             // being in the dedup table changes no bytes
             prop.0 &= !DEDUP;
             other.0 &= !DEDUP;
-            a.dva.first() == b.dva.first() && a.written() == b.written() && a.cksum == b.cksum && prop == other
+            a.dva.first() == b.dva.first()
+                && a.written() == b.written()
+                && a.cksum == b.cksum
+                && prop == other
         }),
     }
 }
