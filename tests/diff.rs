@@ -113,7 +113,10 @@ fn expected(a: &Manifest, b: &Manifest) -> (Facts, Facts) {
         say(Aspect::Crtime, number == 0 || is_same("crtime"));
         say(Aspect::Target, is_same("target") && is_same("target_b64"));
         say(Aspect::Device, is_same("rdev"));
-        say(Aspect::Project, old.line["projid"].as_u64().unwrap_or(0) == new.line["projid"].as_u64().unwrap_or(0));
+        say(
+            Aspect::Project,
+            old.line["projid"].as_u64().unwrap_or(0) == new.line["projid"].as_u64().unwrap_or(0),
+        );
         let xattrs = |line: &Value, acls: bool| -> Vec<(String, Value)> {
             let all = line["xattrs"].as_object().cloned().unwrap_or_default();
             all.into_iter().filter(|(name, _)| name.starts_with("system.posix_acl_") == acls).collect()
@@ -181,7 +184,9 @@ fn what_changed_is_what_the_manifests_of_the_kernel_do_not_have_in_common() {
     });
     let kinds = kinds.into_inner().unwrap();
     println!("{kinds:?}");
-    for (kind, least) in [("added", 500), ("removed", 500), ("content", 100), ("entries", 100), ("mtime", 100)] {
+    for (kind, least) in
+        [("added", 500), ("removed", 500), ("content", 100), ("entries", 100), ("mtime", 100)]
+    {
         assert!(kinds.get(kind).is_some_and(|count| *count >= least), "{kind}: {kinds:?}");
     }
 }
@@ -228,7 +233,9 @@ fn check(fixture: &Fixture, truth: &str, pool: &Pool) -> Result<Vec<String>, Str
                 seen.push("volume".into());
                 continue;
             }
-            let (Some(manifest_a), Some(manifest_b)) = (Manifest::of(lines_a), Manifest::of(lines_b)) else { continue };
+            let (Some(manifest_a), Some(manifest_b)) = (Manifest::of(lines_a), Manifest::of(lines_b)) else {
+                continue;
+            };
             let ((facts, unsure), ours) = (expected(&manifest_a, &manifest_b), found(&difference));
             let name = |fact: &String| format!("{} -> {}: {fact}", a.name, b.name);
             let missing = facts.difference(&ours).filter(|fact| !unsure.contains(*fact));

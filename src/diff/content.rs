@@ -49,7 +49,8 @@ impl Ranges {
     }
 
     fn pairs(&mut self, a: &Object, b: &Object, mut pairs: Pairs<'_>, end: u64, all: bool) {
-        let most = usize::try_from(AT_ONCE.checked_div(a.block_size).unwrap_or_default()).unwrap_or_default().max(1);
+        let most =
+            usize::try_from(AT_ONCE.checked_div(a.block_size).unwrap_or_default()).unwrap_or_default().max(1);
         // most often the first is enough
         let mut count = if all { most } else { 1 };
         while all || self.all.is_empty() {

@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, cat, config, dva, find, label, ls, manifest, objset, tree, uberblocks, verify};
+use crate::{bp, cat, config, diff, dva, find, label, ls, manifest, objset, tree, uberblocks, verify};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Cat(cat::Options),
     /// What is called so, is of that type, is newer, is larger
     Find(find::Options),
+    /// What changed between two snapshots, datasets or txgs
+    Diff(diff::Options),
     /// A line for each object of each dataset and snapshot, with hashes
     Manifest(manifest::Options),
     /// Print completions for a shell
@@ -91,4 +93,5 @@ Examples:
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
   zexplore dva 0:fee00:400 -p images/   the block at that place
-  zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";
+  zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/
+  zexplore diff lab@monday lab -p images/  what changed since that snapshot?";

@@ -13,6 +13,7 @@ mod cat;
 mod common;
 mod config;
 mod copies;
+mod diff;
 mod dva;
 mod entry;
 mod features;
@@ -62,6 +63,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Tree(options) => tree::run(&mut session, options),
         Command::Cat(options) => cat::run(&mut session, options),
         Command::Find(options) => find::run(&mut session, options),
+        Command::Diff(options) => diff::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
