@@ -157,6 +157,11 @@ impl<'f> Names<'f> {
         }
     }
 
+    /// The names that are known of an object.
+    pub(super) fn names(&self, number: u64) -> &[Name] {
+        self.known.get(&number).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The paths that are known of an object, in order.
     pub(super) fn paths(&self, number: u64) -> Vec<Vec<u8>> {
         if number == self.root {

@@ -245,15 +245,25 @@ impl Touched {
 /// Finds the paths of all that changed.
 fn with_paths(a: &FileSystem, b: &FileSystem, drafts: Vec<Draft>, losses: &mut Vec<Lost>) -> Vec<Change> {
     let (mut names_a, mut names_b) = (Names::of(a), Names::of(b));
+    // what has one name more is called by one that it had
+    let is_linked =
+        |draft: &&Draft| draft.state == State::Changed && draft.removed.is_empty() && !draft.added.is_empty();
     for draft in &drafts {
         names_a.know(draft.number, &draft.removed);
-        names_b.know(draft.number, &draft.added);
-        match draft.state {
-            State::Removed => names_a.want(draft.number),
-            State::Added | State::Changed => names_b.want(draft.number),
+        if draft.state == State::Removed || is_linked(&draft) {
+            names_a.want(draft.number);
         }
     }
     losses.extend(names_a.find().into_iter().map(|loss| Side::A.lost(loss)));
+    for draft in &drafts {
+        names_b.know(draft.number, &draft.added);
+        if is_linked(&draft) {
+            names_b.know(draft.number, names_a.names(draft.number));
+        }
+        if draft.state != State::Removed {
+            names_b.want(draft.number);
+        }
+    }
     losses.extend(names_b.find().into_iter().map(|loss| Side::B.lost(loss)));
     let mut changes: Vec<Change> = drafts.into_iter().map(|draft| draft.change(&names_a, &names_b)).collect();
     changes.sort_by(|a, b| (&a.path, a.state == State::Added).cmp(&(&b.path, b.state == State::Added)));
@@ -265,18 +275,20 @@ impl Draft {
         let Self { number, kind, state, removed, added, differences } = self;
         let is_changed = state == State::Changed;
         let here = if state == State::Removed { names_a } else { names_b };
-        let mut paths = here.paths(number);
-        let path = if paths.is_empty() { here.number(number) } else { paths.remove(0) };
         let all = |names: &Names<'_>, of: &[Name]| -> Vec<Vec<u8>> {
             let mut all: Vec<_> = of.iter().map(|name| names.path_of(name)).collect();
             all.sort_unstable();
             all
         };
-        let (mut unlinked, mut linked) = match state {
-            State::Changed => (all(names_a, &removed), all(names_b, &added)),
-            State::Removed => (paths, Vec::new()),
-            State::Added => (Vec::new(), paths),
-        };
+        let (mut unlinked, mut linked) = (all(names_a, &removed), all(names_b, &added));
+        let mut paths = here.paths(number);
+        let old = paths.iter().position(|path| is_changed && !linked.contains(path)).unwrap_or_default();
+        let path = if paths.is_empty() { here.number(number) } else { paths.remove(old) };
+        match state {
+            State::Changed => {}
+            State::Removed => unlinked = paths,
+            State::Added => linked = paths,
+        }
         let count = if is_changed { unlinked.len().min(linked.len()) } else { 0 };
         let renamed = unlinked.drain(..count).zip(linked.drain(..count)).collect();
         let Differences { aspects, ranges, .. } = differences;
