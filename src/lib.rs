@@ -15,6 +15,7 @@
 //! | [`namespace`] | names across datasets | what they lead to |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |
 //! | [`diff`] | two states of a dataset | what changed |
+//! | [`history`], [`error_log`], [`zil`] | a pool, an object set | what was done, what is damaged, what is pending |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
 //!
@@ -43,8 +44,10 @@ pub mod device;
 pub mod diff;
 pub mod dump;
 pub mod error;
+pub mod error_log;
 pub mod file;
 pub mod fs;
+pub mod history;
 pub mod manifest;
 mod memory;
 pub mod namespace;
@@ -59,3 +62,4 @@ pub mod view;
 pub mod volume;
 pub mod walk;
 pub mod zap;
+pub mod zil;

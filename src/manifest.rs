@@ -353,7 +353,7 @@ impl Stat {
             nlink: attributes.links,
             size: attributes.size,
             ino: inode.number,
-            blocks: Some(inode.blocks()),
+            blocks: inode.blocks(),
             atime: time(attributes.atime),
             mtime: time(attributes.mtime),
             ctime: time(attributes.ctime),

@@ -8,17 +8,20 @@
 //! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
 //! # let datasets = Datasets::of(&pool);
 //! let volume = Volume::open(datasets.find("lab/v4K")?.objset(&pool)?)?;
-//! assert_eq!((volume.size, volume.data().block_size()), (16 << 20, 4096));
+//! assert_eq!((volume.size, volume.data().block_size()), (8 << 20, 4096));
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
 use zfsp_grammar::objset::ObjsetType;
+use zfsp_grammar::zil::record::Body;
 
 use crate::block::Why;
-use crate::file::{File, Patches};
+use crate::file::{File, Patch, Patches};
 use crate::object::{Loss, Object, ObjectAt};
 use crate::objset::ObjectSet;
+use crate::pool::Pool;
 use crate::zap::Zap;
+use crate::zil::IntentLog;
 
 /// A volume.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Volume {
     pub size: u64,
     content: Object,
     patches: Patches,
+    /// What of its intent log could not be applied.
+    pub losses: Vec<Loss>,
 }
 
 /// Object of the content.
@@ -53,7 +58,35 @@ impl Volume {
             )
         })?;
         let content = set.object(DATA)?;
-        Ok(Self { set, size, content, patches: Patches::default() })
+        Ok(Self { set, size, content, patches: Patches::default(), losses: Vec::new() })
+    }
+
+    /// The volume with its intent log applied. What goes wrong on the way is in its losses; what was applied until
+    /// then stays.
+    #[must_use]
+    pub fn replayed(mut self, pool: &Pool) -> Self {
+        let Some(log) = IntentLog::of(pool, &self.set) else { return self };
+        let mut blocks = log.blocks();
+        'log: for block in &mut blocks {
+            for record in block.pending() {
+                match &record.body {
+                    Some(Body::Write(record)) => self.patches.write(record),
+                    Some(Body::CloneRange(record)) => self.patches.clone_range(record),
+                    Some(Body::Truncate(record)) => {
+                        let end = record.offset.0.saturating_add(record.length.0);
+                        self.patches.put(record.offset.0..end, Patch::Hole);
+                    }
+                    _ => {
+                        let at = ObjectAt { objset: log.objset, object: 0 }.block(-2, block.seq);
+                        let what = format!("record {}: {} in a volume", record.seq, record.kind.txtype());
+                        self.losses.push(Loss::new(at, Why::Corrupt(what)));
+                        break 'log;
+                    }
+                }
+            }
+        }
+        self.losses.extend(blocks.end().and_then(|end| end.loss()).cloned());
+        self
     }
 
     /// Its objects.
@@ -63,7 +96,8 @@ impl Volume {
     }
 
     /// The object of its content.
-    pub(crate) fn object(&self) -> &Object {
+    #[must_use]
+    pub fn object(&self) -> &Object {
         &self.content
     }
 

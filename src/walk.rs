@@ -13,14 +13,12 @@ use zfsp_grammar::bonus::Bonus;
 use zfsp_grammar::dsl::dataset::DslDataset;
 use zfsp_grammar::input::{Input, Parse};
 use zfsp_grammar::object_type::ObjectType;
-use zfsp_grammar::zil::chain::ZilBlock;
-use zfsp_grammar::zil::header::ZilHeader;
-use zfsp_grammar::zil::record::Body;
 
 use crate::block::{Block, Why};
 use crate::object::{Bookmark, DNODE, Loss, Object, ObjectAt, SPILL};
 use crate::objset::ObjectSet;
 use crate::pool::Pool;
+use crate::zil::{Chain, End, Step, separate_block};
 
 mod freed;
 
@@ -164,33 +162,36 @@ impl<'w> Walk<'w> {
 
     /// The intent log of a live dataset.
     fn log(&self, set: &ObjectSet) {
-        let ZilHeader { claim_txg, claim_blk_seq, log, .. } = set.zil_header;
+        let header = &set.zil_header;
+        if header.log.is_hole() {
+            return;
+        }
         // what is newer than the state that is looked at was never claimed, and may be gone
         let uberblock = &self.pool.uberblock;
         let limit = if uberblock.checkpoint_txg.0 != 0 { uberblock.checkpoint_txg } else { uberblock.txg };
-        let (mut next, mut last) = (log, None);
-        while let Some(pointer) = next.stored().filter(|_| !self.visitor.is_over()) {
-            let is_new = pointer.logical_birth > limit;
-            let [.., seq] = pointer.cksum.0;
-            // numbers rise, so there is an end
-            if (claim_txg.0 == 0 && is_new) || last.is_some_and(|last| seq <= last) {
-                return;
-            }
-            last = Some(seq);
-            let at = ObjectAt { objset: set.id, object: 0 }.block(-2, seq);
-            let was_claimed = claim_txg.0 != 0 && seq <= claim_blk_seq;
-            let Some(bytes) = self.visitor.log_block(&at, &pointer, was_claimed) else { return };
-            let Ok((_, block)) = ZilBlock::parse(Input::new(&bytes, next.order())) else { return };
-            for record in block.records() {
-                if let Some(Body::Write(write)) = &record.body
-                    && claim_txg.0 != 0
-                    && !write.blkptr.is_hole()
-                    && write.blkptr.logical_birth() >= claim_txg
-                {
-                    self.visitor.block(&at, &write.blkptr, false);
+        let mut chain = Chain::of(set.id, header);
+        loop {
+            let followed = chain.step().and_then(|step| {
+                let Step { at, pointer, was_claimed, .. } = step;
+                if self.visitor.is_over() || (!was_claimed && pointer.logical_birth > limit) {
+                    return Ok(false);
                 }
+                let Some(bytes) = self.visitor.log_block(&at, &pointer, was_claimed) else {
+                    return Ok(false);
+                };
+                let block = chain.follow(&step, &bytes)?;
+                for pointer in block.records().iter().filter_map(separate_block) {
+                    if was_claimed && !pointer.is_hole() && pointer.logical_birth() >= header.claim_txg {
+                        self.visitor.block(&at, pointer, false);
+                    }
+                }
+                Ok(true)
+            });
+            match followed {
+                Ok(true) => {}
+                Err(End::Lost(loss)) => return self.visitor.loss(loss),
+                Ok(false) | Err(End::NotWritten(_) | End::NotClaimed(_)) => return,
             }
-            next = block.chain().next_blk;
         }
     }
 }

@@ -14,9 +14,9 @@
 //!
 //! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
-use alloc::format;
-use alloc::string::String;
+use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::catalogue::{Structure, structure};
 use crate::input::{Input, Order, Parse, Parsed, exactly, filling, in_order};
@@ -62,7 +62,7 @@ record! {
         /// uid or gid; all ones where none is meant
         0x4 id:   u32,
     }
-    says PosixAce::summary;
+    says PosixAce::to_string;
 }
 
 record! {
@@ -83,14 +83,15 @@ pub fn posix_acl(i: Input<'_>) -> Parsed<'_, PosixAcl> {
     in_order(Order::Little, PosixAcl::parse)(i)
 }
 
-impl PosixAce {
-    fn summary(&self) -> String {
+impl fmt::Display for PosixAce {
+    /// `user 1000 rw-`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let perm = self.perm;
         let letter = |set, letter| if set { letter } else { '-' };
         let (r, w, x) = (letter(perm.read(), 'r'), letter(perm.write(), 'w'), letter(perm.execute(), 'x'));
         match self.tag {
-            Tag::USER | Tag::GROUP => format!("{} {} {r}{w}{x}", self.tag, self.id),
-            tag => format!("{tag} {r}{w}{x}"),
+            Tag::USER | Tag::GROUP => write!(f, "{} {} {r}{w}{x}", self.tag, self.id),
+            tag => write!(f, "{tag} {r}{w}{x}"),
         }
     }
 }

@@ -113,26 +113,41 @@ impl File {
     }
 
     fn found_segments(&self, range: Range<u64>) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        let mut pieces = self.pieces(range).peekable();
+        let mut pieces = self.pieces(range).map(|piece| self.in_whole_blocks(piece)).peekable();
         std::iter::from_fn(move || {
             let mut found: Option<Range<u64>> = None;
             loop {
-                let is_next = |piece: &Piece| {
-                    found
-                        .as_ref()
-                        .is_none_or(|found| piece.source.is_data() && piece.range.start == found.end)
+                let is_next = |piece: &Piece| match &found {
+                    Some(found) => {
+                        piece.range.end <= found.end
+                            || piece.source.is_data() && piece.range.start <= found.end
+                    }
+                    None => true,
                 };
                 let Some(piece) = pieces.next_if(is_next) else { return found.map(Ok) };
                 match piece.source {
                     Source::Lost(loss) => return Some(Err(loss)),
                     source if !source.is_data() => {}
                     _ => {
-                        let start = found.map_or(piece.range.start, |found| found.start);
-                        found = Some(start..piece.range.end);
+                        let before = found.unwrap_or(piece.range.clone());
+                        found = Some(before.start..before.end.max(piece.range.end));
                     }
                 }
             }
         })
+    }
+
+    /// What the intent log writes takes whole blocks.
+    fn in_whole_blocks(&self, piece: Piece) -> Piece {
+        let (Source::Bytes(..), Some(size)) =
+            (&piece.source, self.object.as_ref().map(|object| object.block_size))
+        else {
+            return piece;
+        };
+        let Range { start, end } = piece.range;
+        let start = start.saturating_sub(start.checked_rem(size).unwrap_or_default());
+        let end = end.checked_next_multiple_of(size).unwrap_or(u64::MAX).min(self.size);
+        Piece { range: start..end, ..piece }
     }
 }
 

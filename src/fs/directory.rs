@@ -2,7 +2,7 @@
 //!
 //! Handbook: `docs/format/12-zpl.md`, 12.9, and `docs/format/10-zap.md`, 10.6 and 10.10.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use zfsp_grammar::dirent::Dirent;
@@ -30,13 +30,17 @@ pub struct DirEntry {
     pub object: u64,
     /// What that is, as the entry says; in ZPL 1 it does not. The mode of the object decides.
     pub kind: u8,
+    /// Tells names apart that are compared as equal: the lowest is meant.
+    pub cd: u32,
 }
 
 impl DirEntry {
     fn of(entry: Attribute) -> Option<Self> {
         let dirent = Dirent(entry.value.first()?);
         match entry.key {
-            Key::Name(bytes) => Some(Self { bytes, object: dirent.object().0, kind: dirent.kind().0 }),
+            Key::Name(bytes) => {
+                Some(Self { bytes, object: dirent.object().0, kind: dirent.kind().0, cd: entry.cd })
+            }
             Key::Words(_) => None,
         }
     }
@@ -61,13 +65,19 @@ impl<'i> Directory<'i> {
 
     /// All entries, in no order. A part of the directory that is lost is an error, and the rest follows.
     pub fn entries(&self) -> impl Iterator<Item = Result<DirEntry, Loss>> + use<> {
-        let read = match &self.inode.object {
+        let mut read = match &self.inode.object {
             Some(object) => match Zap::of(object) {
                 Ok(zap) => zap.entries().filter_map(|entry| entry.map(DirEntry::of).transpose()).collect(),
                 Err(loss) => vec![Err(loss)],
             },
             None => Vec::new(),
         };
+        if let Some(pending) = self.pending() {
+            read.retain(|entry| {
+                entry.as_ref().is_ok_and(|entry| !pending.contains_key(&entry.bytes)) || entry.is_err()
+            });
+            read.extend(pending.values().flatten().cloned().map(Ok));
+        }
         read.into_iter()
     }
 
@@ -76,6 +86,11 @@ impl<'i> Directory<'i> {
         let zap = Zap::of(self.inode.object.as_ref()?).ok()?;
         let found = zap.entries_in(blocks)?;
         Some(found.into_iter().filter_map(|entry| entry.map(DirEntry::of).transpose()).collect())
+    }
+
+    /// Names that the intent log changes.
+    fn pending(&self) -> Option<&'i BTreeMap<Vec<u8>, Option<DirEntry>>> {
+        self.inode.change.as_ref().map(|change| &change.entries)
     }
 
     /// The entries in the order of their names, and what is lost.
@@ -97,24 +112,36 @@ impl<'i> Directory<'i> {
     /// # Errors
     /// [`Loss`] of the part that would have it.
     pub fn get(&self, name: &[u8]) -> Result<Option<DirEntry>, Loss> {
-        let Some(object) = &self.inode.object else { return Ok(None) };
-        let zap = Zap::of(object)?;
-        let entry = |value| DirEntry::of(Attribute { key: Key::Name(name.to_vec()), value, hash: 0, cd: 0 });
-        let exact = zap.get(name)?.and_then(entry);
+        if let Some(pending) =
+            self.pending().and_then(|pending| pending.get(name)).filter(|entry| entry.is_some())
+        {
+            return Ok(pending.clone());
+        }
         let flags = self.inode.fs.master().matching();
+        let is_gone = self.pending().is_some_and(|pending| pending.contains_key(name));
+        let exact = if is_gone { None } else { self.exact(name)? };
         if exact.is_some() || flags.0 == 0 {
             return Ok(exact);
         }
         // hashes of names that are not ASCII depend on Unicode: all are compared
         let wanted = prepare(name, flags);
-        let mut found: Option<Attribute> = None;
-        for entry in zap.entries() {
+        let mut found: Option<DirEntry> = None;
+        for entry in self.entries() {
             let entry = entry?;
-            let is_same = matches!(&entry.key, Key::Name(name) if prepare(name, flags) == wanted);
+            let is_same = prepare(&entry.bytes, flags) == wanted;
             if is_same && found.as_ref().is_none_or(|found| entry.cd < found.cd) {
                 found = Some(entry);
             }
         }
-        Ok(found.and_then(DirEntry::of))
+        Ok(found)
+    }
+
+    /// The entry of exactly that name in the tree.
+    fn exact(&self, name: &[u8]) -> Result<Option<DirEntry>, Loss> {
+        let Some(object) = &self.inode.object else { return Ok(None) };
+        let value = Zap::of(object)?.get(name)?;
+        Ok(value.and_then(|value| {
+            DirEntry::of(Attribute { key: Key::Name(name.to_vec()), value, hash: 0, cd: 0 })
+        }))
     }
 }

@@ -1,11 +1,14 @@
 //! Files, directories and all else that has attributes.
 
+use std::sync::Arc;
+
 use zfsp_grammar::input::{Input, Parse, Text};
 use zfsp_grammar::mode::FileType;
 use zfsp_grammar::nvlist::Packed;
 
 use super::acl::{self, Acl};
 use super::directory::Directory;
+use super::replay::Change;
 use super::xattr::Xattrs;
 use super::{Attributes, FileSystem};
 use crate::block::Why;
@@ -21,12 +24,26 @@ pub struct Inode {
     /// What is known of it.
     pub attributes: Attributes,
     pub(super) object: Option<Object>,
+    /// What the intent log changes.
+    pub(super) change: Option<Arc<Change>>,
 }
 
 /// Longest target: what an attribute has room for.
 const LONGEST_TARGET: u64 = 65_535;
 
 impl Inode {
+    /// What will be of an object that the intent log changes.
+    pub(super) fn changed(fs: FileSystem, number: u64, object: Option<Object>, change: &Change) -> Self {
+        let (attributes, change) = (change.attributes.clone(), Some(Arc::new(change.clone())));
+        Self { fs, number, attributes, object, change }
+    }
+
+    /// True if the intent log changes it: what it will take, and the times of the changes, are not known then.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.change.is_some()
+    }
+
     /// The file system that it is in.
     #[must_use]
     pub fn fs(&self) -> &FileSystem {
@@ -58,20 +75,33 @@ impl Inode {
     }
 
     /// Space that it takes with its dnode, in units of 512 bytes, rounded to the nearest: what `stat` calls blocks.
+    /// `None` if the intent log changes it.
     #[must_use]
-    pub fn blocks(&self) -> u64 {
-        self.object
-            .as_ref()
-            .map_or(0, |object| (object.used.saturating_add(256) / 512).saturating_add(object.slots()))
+    pub fn blocks(&self) -> Option<u64> {
+        let object = self.object.as_ref().filter(|_| self.change.is_none())?;
+        Some((object.used.saturating_add(256) / 512).saturating_add(object.slots()))
     }
 
     /// Its content.
     #[must_use]
     pub fn open(&self) -> File {
         let size = self.attributes.size;
-        match &self.object {
+        let file = match &self.object {
             Some(object) => File::new(object.clone(), size),
             None => File::unwritten(self.fs.set().meta_dnode.store().clone(), self.at(), size),
+        };
+        match &self.change {
+            Some(change) => file.patched(change.patches.clone()),
+            None => file,
+        }
+    }
+
+    /// The bytes of its object: of a regular file its content, of others all blocks, whatever they hold.
+    #[must_use]
+    pub fn content(&self) -> File {
+        match (&self.object, self.kind()) {
+            (Some(object), kind) if kind != FileType::REGULAR => File::new(object.clone(), object.size()),
+            _ => self.open(),
         }
     }
 
@@ -122,7 +152,7 @@ impl FileSystem {
     /// # Errors
     /// [`Loss`], if their table cannot be read.
     pub fn domains(&self) -> Result<Vec<(u64, String)>, Loss> {
-        let Some(table) = self.master().fuid else { return Ok(Vec::new()) };
+        let Some(table) = self.master().fuid else { return Ok(self.shared.overlay.domains().to_vec()) };
         let object = self.set().object(table)?;
         let (bonus, order) = object.bonus();
         let size = u64::parse(Input::new(bonus, order)).map_or(0, |(_, size)| size);
@@ -131,7 +161,8 @@ impl FileSystem {
             |_| Loss::new(object.at.block(0, 0), Why::Corrupt("the table of domains is no list".into()));
         let (_, packed) = Packed::parse(Input::new(&bytes, order)).map_err(broken)?;
         let domains = zfsp_grammar::fuid::domains(&packed.list);
-        Ok(domains.map(|domain| (domain.index, Text(domain.name.0).to_string())).collect())
+        let known = domains.map(|domain| (domain.index, Text(domain.name.0).to_string()));
+        Ok(known.chain(self.shared.overlay.domains().iter().cloned()).collect())
     }
 }
 

@@ -26,6 +26,7 @@ mod inode;
 mod layouts;
 mod master_node;
 mod path;
+mod replay;
 mod walk;
 pub mod xattr;
 
@@ -35,7 +36,7 @@ use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::objset::ObjsetType;
 
 use crate::block::Why;
-use crate::object::{Loss, Object, ObjectAt};
+use crate::object::{DNODE, Loss, Object, ObjectAt};
 use crate::objset::ObjectSet;
 use crate::zap::Zap;
 
@@ -44,6 +45,7 @@ pub use directory::{DirEntry, Directory};
 pub use inode::Inode;
 pub use layouts::Layouts;
 pub use master_node::{CaseSensitivity, MasterNode};
+use replay::Overlay;
 pub use walk::{Found, Visit, Walk};
 
 /// A file system. A copy costs nothing: it is the same one.
@@ -57,6 +59,8 @@ struct Shared {
     set: ObjectSet,
     master: MasterNode,
     layouts: Layouts,
+    /// What the intent log changes, if it was applied.
+    overlay: Overlay,
     losses: Vec<Loss>,
 }
 
@@ -89,7 +93,15 @@ impl FileSystem {
             }
         };
         let layouts = Layouts::of(&set, master.sa_attrs, &mut losses);
-        Ok(Self { shared: Arc::new(Shared { set, master, layouts, losses }) })
+        let overlay = Overlay::default();
+        Ok(Self { shared: Arc::new(Shared { set, master, layouts, overlay, losses }) })
+    }
+
+    /// The same with these changes.
+    fn with(self, overlay: Overlay, losses: Vec<Loss>) -> Self {
+        let Shared { set, master, layouts, .. } = &*self.shared;
+        let (set, layouts) = (set.clone(), layouts.clone());
+        Self { shared: Arc::new(Shared { set, master: *master, layouts, overlay, losses }) }
     }
 
     /// Its objects.
@@ -138,7 +150,18 @@ impl FileSystem {
     /// # Errors
     /// [`Loss`], if there is none, or if it cannot be read.
     pub fn inode(&self, number: u64) -> Result<Inode, Loss> {
-        self.inode_of(self.set().object(number)?)
+        match self.shared.overlay.get(number) {
+            None => self.inode_of(self.set().object(number)?),
+            Some(Some(change)) => {
+                let object = if change.is_new { None } else { Some(self.set().object(number)?) };
+                Ok(Inode::changed(self.clone(), number, object, change))
+            }
+            Some(None) => {
+                let at =
+                    ObjectAt { objset: self.set().id, object: i64::try_from(number).unwrap_or(i64::MAX) };
+                Err(Loss::new(at.block(0, DNODE), Why::Corrupt("no such object".into())))
+            }
+        }
     }
 
     /// The same of an object that was read already.
@@ -148,7 +171,7 @@ impl FileSystem {
     pub fn inode_of(&self, object: Object) -> Result<Inode, Loss> {
         let attributes = Attributes::of(&object, self.layouts())?;
         let number = u64::try_from(object.at.object).unwrap_or_default();
-        Ok(Inode { fs: self.clone(), number, attributes, object: Some(object) })
+        Ok(Inode { fs: self.clone(), number, attributes, object: Some(object), change: None })
     }
 
     /// The numbers of files without a name that were still open, or are about to be freed.

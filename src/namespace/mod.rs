@@ -22,13 +22,15 @@ pub mod escape;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zfsp_grammar::input::Text;
 use zfsp_grammar::objset::ObjsetType;
 
+use crate::block::Store;
 use crate::dataset::{Dataset, Datasets};
 use crate::error::{Error, Result};
+use crate::file::File;
 use crate::fs::{FileSystem, Inode};
 use crate::object::Loss;
 use crate::pool::Pool;
@@ -43,6 +45,8 @@ pub struct Namespace<'p> {
     /// All datasets, and what is lost of them.
     pub datasets: Datasets,
     opened: Mutex<HashMap<u64, FileSystem>>,
+    /// Intent logs are applied.
+    replays: bool,
 }
 
 /// What a name leads to.
@@ -67,6 +71,26 @@ pub enum Place {
     Volume(Box<Volume>),
 }
 
+impl Location {
+    /// Its bytes: of a file or a volume; of others what their object holds.
+    #[must_use]
+    pub fn content(&self) -> File {
+        match &self.place {
+            Place::Inode(inode) => inode.content(),
+            Place::Volume(volume) => volume.data(),
+        }
+    }
+
+    /// What its blocks are read with.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        match &self.place {
+            Place::Inode(inode) => inode.fs().set().meta_dnode.store(),
+            Place::Volume(volume) => volume.set().meta_dnode.store(),
+        }
+    }
+}
+
 /// Whether a symbolic link at the end of a name is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -80,7 +104,13 @@ impl<'p> Namespace<'p> {
     /// The names of this pool.
     #[must_use]
     pub fn of(pool: &'p Pool) -> Self {
-        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default() }
+        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default(), replays: false }
+    }
+
+    /// The same with intent logs applied: datasets as they will be after the next import.
+    #[must_use]
+    pub fn replayed(pool: &'p Pool) -> Self {
+        Self { replays: true, ..Self::of(pool) }
     }
 
     /// The pool.
@@ -184,10 +214,14 @@ impl<'p> Namespace<'p> {
             return Ok(Place::Inode(Box::new(fs.root().map_err(named)?)));
         }
         let set = dataset.objset(self.pool).map_err(named)?;
+        let is_replayed = self.replays && !dataset.is_snapshot();
         if set.r#type == ObjsetType::ZVOL {
-            return Ok(Place::Volume(Box::new(Volume::open(set).map_err(named)?)));
+            let volume = Volume::open(set).map_err(named)?;
+            let volume = if is_replayed { volume.replayed(self.pool) } else { volume };
+            return Ok(Place::Volume(Box::new(volume)));
         }
         let fs = FileSystem::open(set).map_err(named)?;
+        let fs = if is_replayed { fs.replayed(self.pool) } else { fs };
         let root = fs.root().map_err(named)?;
         self.opened().insert(dataset.object, fs);
         Ok(Place::Inode(Box::new(root)))

@@ -55,6 +55,8 @@ struct Level<'n> {
     dataset: &'n Dataset,
     prefix: Vec<u8>,
     walk: fs::Walk,
+    /// True if it starts at the root of the dataset.
+    is_whole: bool,
     /// Datasets below that were not met yet.
     children: Vec<(&'n [u8], &'n Dataset)>,
 }
@@ -91,7 +93,7 @@ impl<'n> Namespace<'n> {
                     Vec::new()
                 };
                 let (prefix, walked) = (Vec::new(), inode.as_ref().clone().walk().to_depth(deepest));
-                walk.way.push(Level { dataset, prefix, walk: walked, children });
+                walk.way.push(Level { dataset, prefix, walk: walked, is_whole: is_root, children });
             }
         }
         walk
@@ -121,7 +123,7 @@ impl<'n> Walk<'n> {
                 // the root itself is given from here
                 walk.next();
                 let children = if left > 0 { self.names.children(dataset) } else { Vec::new() };
-                self.way.push(Level { dataset, prefix: path.clone(), walk, children });
+                self.way.push(Level { dataset, prefix: path.clone(), walk, is_whole: true, children });
                 Found::Inode(inode)
             }
         };
@@ -152,12 +154,13 @@ impl<'n> Iterator for Walk<'n> {
             let level = self.way.last_mut()?;
             let Some(visit) = level.walk.next() else {
                 // datasets without a directory to be mounted on
-                match level.children.pop() {
-                    Some((name, child)) => {
+                match level.children.is_empty() {
+                    false => {
+                        let (name, child) = level.children.remove(0);
                         let (path, is_last) = (level.path(name), level.children.is_empty());
                         return Some(self.enter(path, child, is_last));
                     }
-                    None => self.way.pop(),
+                    true => self.way.pop(),
                 };
                 continue;
             };
@@ -171,7 +174,7 @@ impl<'n> Iterator for Walk<'n> {
             }
             let is_top = visit.entry.is_none() || visit.path.contains(&b'/');
             let is_last = visit.is_last && (is_top || level.children.is_empty());
-            let is_dataset = visit.entry.is_none() && visit.inode().is_some();
+            let is_dataset = level.is_whole && visit.entry.is_none() && visit.inode().is_some();
             let found = match (visit.found, visit.entry) {
                 (fs::Found::Inode(inode), _) => Found::Inode(inode),
                 (fs::Found::Lost(loss), Some(entry)) => Found::Lost(entry, loss),

@@ -26,6 +26,13 @@ pub(crate) fn print_json(document: &impl serde::Serialize) -> Result<Exit, Failu
     written(write(io::stdout().lock()))
 }
 
+/// Prints one line of JSON Lines.
+pub(crate) fn print_line(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = serde_json::to_writer(&mut out, value).map_err(Into::into);
+    written(result.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())).map(drop)
+}
+
 /// How a run that wrote this ends.
 pub(crate) fn written(result: io::Result<()>) -> Result<Exit, Failure> {
     match result {

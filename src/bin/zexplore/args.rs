@@ -6,7 +6,10 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::{bp, cat, config, diff, dva, find, label, ls, manifest, objset, tree, uberblocks, verify};
+use crate::{
+    bp, cat, config, diff, dva, errors, find, history, label, ls, manifest, objset, stat, tree, uberblocks,
+};
+use crate::{verify, zil};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -36,6 +39,9 @@ pub(crate) struct Global {
     /// The pool as its checkpoint keeps it
     #[arg(long, global = true, conflicts_with = "txg")]
     pub(crate) checkpoint: bool,
+    /// Files and volumes as they will be after the next import: with what their intent logs hold
+    #[arg(long, global = true)]
+    pub(crate) replay: bool,
     /// JSON instead of text; all sizes in bytes
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -57,6 +63,12 @@ pub(crate) enum Command {
     /// Objects: a table of all, or what one of them holds
     #[command(visible_alias = "objectset")]
     Objset(objset::Options),
+    /// What was done to the pool: commands, and what happened inside
+    History(history::Options),
+    /// Intent logs: what was promised to applications, but is not in the tree yet
+    Zil(zil::Options),
+    /// The blocks that the pool knows to be damaged
+    Errors(errors::Options),
     /// Any block by its place: bytes, meaning, devices
     Dva(dva::Options),
     /// A block by its pointer: every copy checked, its content
@@ -67,6 +79,8 @@ pub(crate) enum Command {
     Ls(ls::Options),
     /// A directory tree, drawn
     Tree(tree::Options),
+    /// All there is to know of a file: attributes, ACLs, records and where they lie
+    Stat(stat::Options),
     /// The content of files and volumes
     Cat(cat::Options),
     /// What is called so, is of that type, is newer, is larger
@@ -89,9 +103,14 @@ Examples:
   zexplore label 0 -v -p disk.img       the first one, every field
   zexplore uberblocks -p images/        the states that can be looked at
   zexplore verify -p images/            is every block readable?
+  zexplore ls -l /home -p images/       what is in this directory?
+  zexplore cat /home/a.txt -p images/   what is in this file?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
+  zexplore history -il -p images/       everything that was done, and by whom
+  zexplore zil -p images/               what the next import will replay
+  zexplore errors -p images/            what the pool knows to be damaged
   zexplore dva 0:fee00:400 -p images/   the block at that place
-  zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/
-  zexplore diff lab@monday lab -p images/  what changed since that snapshot?";
+  zexplore diff lab@mon lab -p images/  what changed since that snapshot?
+  zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

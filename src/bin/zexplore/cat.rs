@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use zfsp::file::{Chunk, Content, File};
 use zfsp::namespace::escape::{escaped, unescaped};
-use zfsp::namespace::{Links, Namespace, Place};
+use zfsp::namespace::{Links, Place};
 use zfsp::object::Loss;
 use zfsp_grammar::mode::FileType;
 
@@ -41,7 +41,7 @@ enum Stop {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
+    let names = session.names(&pool);
     let mut out = io::stdout().lock();
     for place in &options.places {
         let location = locate(session, &names, place, Links::Follow)?;

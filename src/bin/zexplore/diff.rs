@@ -18,10 +18,7 @@ use crate::common::output::print;
 use crate::session::Session;
 use crate::style::{BAD, DIM, GOOD, ODD, plain, size, styled};
 
-/// What changed from A to B: + added, - removed, M changed, R renamed, with a letter for the type as of zfs diff -F.
-///
-/// Both must have history in common: snapshots of a dataset, its present state, clones, the same in an older txg. Only
-/// what differs is read. What the intent log holds is left out.
+/// Both states must have history in common.
 #[derive(Debug, clap::Args)]
 #[command(after_help = STATES)]
 pub(crate) struct Options {
@@ -41,10 +38,13 @@ pub(crate) struct Options {
 }
 
 const STATES: &str = "\
-States:
+Shows what it takes to come from A to B: + added, - removed, M changed, R renamed, each with its
+type and what of it changed. Only what differs is read; what the intent log holds is left out.
+
+States, which must be of one history (a dataset, its snapshots, its clones):
   pool/a@s       a snapshot
   pool/a         the dataset as it is
-  pool/a%1234    the dataset, or a snapshot, as of txg 1234; zexplore uberblocks tells which there are
+  pool/a%1234    either as of txg 1234: zexplore uberblocks tells which there are
 Without B: from the snapshot before A to A; from A as of a txg to A as it is
 
 Types: F file, / directory, @ symbolic link, B and C devices, | pipe, = socket, > door
@@ -72,6 +72,10 @@ impl Wanted {
 }
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    if session.global.replay {
+        let what = "states are compared without what their intent logs hold: leave out --replay";
+        return Err(Failure(Exit::Usage, what.into()));
+    }
     let a = Wanted::of(&options.a);
     let found = session.find()?;
     let present = session.open(&found.devices)?;

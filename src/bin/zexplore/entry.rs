@@ -38,7 +38,8 @@ pub(crate) struct Stat {
     gid: String,
     pub(crate) size: u64,
     device: Option<String>,
-    pub(crate) mtime: Time,
+    /// Volumes have none.
+    pub(crate) mtime: Option<Time>,
     target: Option<Vec<u8>>,
 }
 
@@ -110,7 +111,7 @@ impl Row {
             (&stat.uid).into(),
             (&stat.gid).into(),
             length.into(),
-            Cell::styled(DIM, time(stat.mtime)),
+            Cell::styled(DIM, stat.mtime.map(time).unwrap_or_default()),
         ]
     }
 }
@@ -157,7 +158,7 @@ impl Stat {
             gid: attributes.gid.to_string(),
             size: attributes.size,
             device: attributes.rdev.filter(|_| inode.kind().is_device()).map(|device| device.to_string()),
-            mtime: attributes.mtime,
+            mtime: Some(attributes.mtime),
             target: if is_link { inode.target().ok() } else { None },
         }
     }
@@ -165,18 +166,7 @@ impl Stat {
     fn of_volume(size: u64) -> Self {
         let (mode, zero) = (Mode(0o060_600), || String::from("0"));
         let (device, target) = (None, None);
-        Self {
-            mode,
-            mark: "",
-            ino: 1,
-            links: 1,
-            uid: zero(),
-            gid: zero(),
-            size,
-            device,
-            mtime: Time::default(),
-            target,
-        }
+        Self { mode, mark: "", ino: 1, links: 1, uid: zero(), gid: zero(), size, device, mtime: None, target }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::session::Session;
 use crate::style::{TITLE, styled};
 use crate::table::{Align, Cell, Table};
 
-/// Directories are listed by what is in them; datasets stand where they would be mounted.
+/// Directories are listed by what is in them; datasets stand where they would be mounted. With --json a line for
+/// each, as `manifest` has it, whose path starts at the place.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true, after_help = PLACES)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
@@ -61,10 +62,20 @@ pub(crate) struct Options {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
-    let mut locations = Vec::new();
+    let names = session.names(&pool);
+    let (mut locations, mut failure) = (Vec::new(), None);
     for place in &options.places {
-        locations.push((unescaped(place.as_encoded_bytes()), locate(session, &names, place, Links::Keep)?));
+        match locate(session, &names, place, Links::Keep) {
+            Ok(location) => locations.push((unescaped(place.as_encoded_bytes()), location)),
+            Err(why) if options.places.len() == 1 => return Err(why),
+            Err(why) => {
+                session.warn(&why.1);
+                failure = Some(why);
+            }
+        }
+    }
+    if let Some(failure) = failure.filter(|_| locations.is_empty()) {
+        return Err(failure);
     }
     let mut listing =
         Listing { session, options, names: &names, out: BufWriter::new(anstream::stdout().lock()) };

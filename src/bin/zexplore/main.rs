@@ -16,8 +16,10 @@ mod copies;
 mod diff;
 mod dva;
 mod entry;
+mod errors;
 mod features;
 mod find;
+mod history;
 mod interrupt;
 mod label;
 mod ls;
@@ -30,6 +32,7 @@ mod overview;
 mod place;
 mod said;
 mod session;
+mod stat;
 mod style;
 mod summary;
 mod table;
@@ -37,6 +40,7 @@ mod tree;
 mod uberblocks;
 mod vdevs;
 mod verify;
+mod zil;
 
 use args::{Args, Command};
 use common::exit::{Exit, Failure, end};
@@ -56,12 +60,16 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::History(options) => history::run(&mut session, options),
+        Command::Zil(options) => zil::run(&mut session, options),
+        Command::Errors(options) => errors::run(&mut session, options),
         Command::Objset(options) => objset::run(&mut session, options),
         Command::Dva(options) => dva::run(&mut session, options),
         Command::Bp(options) => bp::run(&mut session, options),
         Command::Ls(options) => ls::run(&mut session, options),
         Command::Tree(options) => tree::run(&mut session, options),
         Command::Cat(options) => cat::run(&mut session, options),
+        Command::Stat(options) => stat::run(&mut session, options),
         Command::Find(options) => find::run(&mut session, options),
         Command::Diff(options) => diff::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),

@@ -4,11 +4,9 @@ use std::io::{self, BufWriter, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use zfsp::manifest::{self, Depth};
-use zfsp::namespace::Namespace;
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
-use crate::place::all_losses;
 use crate::session::Session;
 
 /// JSON Lines: what stat, readlink, getfattr and sha256sum would say of every object, if the pool were mounted.
@@ -27,8 +25,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
-    all_losses(session, &names);
+    let names = session.names(&pool);
     let mut wanted = Vec::new();
     for name in &options.datasets {
         wanted.push(names.datasets.find(name)?);
@@ -49,9 +46,12 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         bar.set_message(dataset.name.clone());
         let result = manifest::dataset(&names, dataset, depth, |line| {
             bar.inc(1);
-            if let Some(why) = line.error.as_ref().or(line.mount_error.as_ref()) {
-                let path = line.path.as_deref().map(|path| format!(":/{path}")).unwrap_or_default();
-                bar.suspend(|| session.warn(format_args!("{}{path}: {why}", dataset.name)));
+            if let Some(why) = &line.mount_error {
+                bar.suspend(|| session.warn(why));
+            }
+            if let Some(why) = &line.error {
+                let path = line.path.as_deref().unwrap_or_default();
+                bar.suspend(|| session.warn(format_args!("{}:/{path}: {why}", dataset.name)));
             }
             manifest::write(&line, &mut out)
         });

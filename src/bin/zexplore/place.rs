@@ -18,24 +18,18 @@ Places:
   pool/a             its root directory, or the volume
 Names that are no UTF-8 are written as they are printed: \\xNN";
 
-/// The place that is named, in a pool; what is lost of the names of its datasets is a warning.
+/// The place that is named, in a pool; what is lost of its dataset is a warning.
 pub(crate) fn locate(
     session: &mut Session<'_>,
     names: &Namespace<'_>,
     place: &OsString,
     links: Links,
 ) -> Result<Location, Failure> {
-    all_losses(session, names);
     let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
-    if let Place::Inode(inode) = &location.place {
-        inode.fs().losses().iter().for_each(|loss| session.warn(loss));
-    }
+    let losses = match &location.place {
+        Place::Inode(inode) => inode.fs().losses(),
+        Place::Volume(volume) => &volume.losses,
+    };
+    losses.iter().for_each(|loss| session.warn(loss));
     Ok(location)
-}
-
-/// What is lost of the names of datasets.
-pub(crate) fn all_losses(session: &mut Session<'_>, names: &Namespace<'_>) {
-    for loss in &names.datasets.losses {
-        session.warn(loss);
-    }
 }

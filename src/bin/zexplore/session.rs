@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use zfsp::block::Store;
 use zfsp::error::Error;
+use zfsp::namespace::Namespace;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
 use crate::args::Global;
@@ -47,6 +48,15 @@ impl<'a> Session<'a> {
     pub(crate) fn pool(&mut self) -> Result<Pool, Failure> {
         let found = self.find()?;
         Ok(self.open(&found.devices)?)
+    }
+
+    /// The names of a pool, with the intent logs applied if that is meant. What is lost of them is a warning.
+    pub(crate) fn names<'p>(&mut self, pool: &'p Pool) -> Namespace<'p> {
+        let names = if self.global.replay { Namespace::replayed(pool) } else { Namespace::of(pool) };
+        for loss in &names.datasets.losses {
+            self.warn(loss);
+        }
+        names
     }
 
     /// The devices of the pool that is meant, and what else there is.

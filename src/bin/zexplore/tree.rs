@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::unescaped;
-use zfsp::namespace::{Entry, Found, Links, Namespace};
+use zfsp::namespace::{Entry, Found, Links};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
+    let names = session.names(&pool);
     let location = locate(session, &names, &options.place, Links::Follow)?;
     let place = unescaped(options.place.as_encoded_bytes());
     let mut out = BufWriter::new(anstream::stdout().lock());

@@ -5,7 +5,6 @@ mod content;
 mod dump;
 mod row;
 
-use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -19,7 +18,7 @@ use zfsp_grammar::dnode::SLOT_SIZE;
 
 use crate::common::block::{self, Found, MOST_CONTENT};
 use crate::common::exit::{Exit, Failure};
-use crate::common::output::{print, written};
+use crate::common::output::{print, print_line};
 use crate::common::pool::{MOS, Named, object_set};
 use crate::common::seal::has_sealed_dnodes;
 use crate::common::show::Look;
@@ -343,11 +342,4 @@ fn section(title: &str) -> Result<(), Failure> {
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}\n")).collect()
-}
-
-/// One line of JSON Lines.
-fn print_line(value: &Value) -> Result<(), Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let result = serde_json::to_writer(&mut out, value).map_err(Into::into);
-    written(result.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())).map(drop)
 }
