@@ -11,7 +11,7 @@
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets |
-//! | [`file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
+//! | [`mod@file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`namespace`] | names across datasets | what they lead to |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |
 //! | [`diff`] | two states of a dataset | what changed |
