@@ -10,7 +10,7 @@
 //! | [`block`] | a block pointer | the block, proven |
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
-//! | [`dataset`] | names | object sets |
+//! | [`dataset`] | names | object sets; properties, holds, permissions, space by user |
 //! | [`mod@file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`namespace`] | names across datasets | what they lead to |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |

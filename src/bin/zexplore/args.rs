@@ -7,9 +7,9 @@ use clap_complete::Shell;
 
 use crate::common::exit::CODES;
 use crate::{
-    bp, cat, config, diff, dva, errors, find, history, label, ls, manifest, objset, stat, tree, uberblocks,
+    bp, cat, config, datasets, diff, dva, errors, find, get, history, label, ls, manifest, objset, stat,
+    tree, uberblocks, verify, zil,
 };
-use crate::{verify, zil};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -60,6 +60,11 @@ pub(crate) enum Command {
     Uberblocks(uberblocks::Options),
     /// The pool's vdevs with their devices, its features and its properties
     Config(config::Options),
+    /// File systems, volumes, snapshots and bookmarks
+    #[command(visible_alias = "list")]
+    Datasets(datasets::Options),
+    /// Properties of datasets and of the pool; permissions; space by user
+    Get(get::Options),
     /// Objects: a table of all, or what one of them holds
     #[command(visible_alias = "objectset")]
     Objset(objset::Options),
@@ -106,6 +111,8 @@ Examples:
   zexplore ls -l /home -p images/       what is in this directory?
   zexplore cat /home/a.txt -p images/   what is in this file?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
+  zexplore datasets -t all -p images/   file systems, volumes, snapshots and bookmarks
+  zexplore get all lab/home -p images/  the properties of one of them
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
   zexplore history -il -p images/       everything that was done, and by whom

@@ -13,14 +13,17 @@ mod cat;
 mod common;
 mod config;
 mod copies;
+mod datasets;
 mod diff;
 mod dva;
 mod entry;
 mod errors;
 mod features;
 mod find;
+mod get;
 mod history;
 mod interrupt;
+mod items;
 mod label;
 mod ls;
 mod manifest;
@@ -32,6 +35,7 @@ mod overview;
 mod place;
 mod said;
 mod session;
+mod shown;
 mod stat;
 mod style;
 mod summary;
@@ -60,6 +64,8 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::Datasets(options) => datasets::run(&mut session, options),
+        Command::Get(options) => get::run(&mut session, options),
         Command::History(options) => history::run(&mut session, options),
         Command::Zil(options) => zil::run(&mut session, options),
         Command::Errors(options) => errors::run(&mut session, options),
