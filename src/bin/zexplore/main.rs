@@ -14,6 +14,7 @@ mod common;
 mod config;
 mod copies;
 mod datasets;
+mod diff;
 mod dva;
 mod entry;
 mod errors;
@@ -77,6 +78,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Cat(options) => cat::run(&mut session, options),
         Command::Stat(options) => stat::run(&mut session, options),
         Command::Find(options) => find::run(&mut session, options),
+        Command::Diff(options) => diff::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),
         Command::Extract(options) => extract::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
