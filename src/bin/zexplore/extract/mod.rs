@@ -98,7 +98,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         return Err(Failure(Exit::Usage, what.into()));
     }
     let pool = session.pool()?;
-    let names = Namespace::of(&pool);
+    let names = session.names(&pool);
     let location = locate(session, &names, &options.place, Links::Keep)?;
     crate::interrupt::watch();
     let mut record = match (&options.tar, &options.dest) {
