@@ -385,26 +385,31 @@ impl Ioctls {
 
 /// The SHA-256 of the content, or of its data alone if it is too long.
 fn hash(file: &File) -> Result<Hex, Loss> {
-    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-    let mut hash = Sha256::new();
+    let mut hash = Hash(Sha256::new());
     let skips_holes = file.size() > LONGEST;
-    file.stream(0..file.size(), |chunk| {
-        match chunk.content {
-            Content::Data(data) => hash.update(&data),
-            Content::Hole if skips_holes => {}
-            Content::Hole => {
-                let mut left = chunk.range.end.saturating_sub(chunk.range.start);
-                while left > 0 {
-                    let count = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
-                    hash.update(ZEROS.get(..count).unwrap_or_default());
-                    left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
-                }
-            }
-            Content::Lost(loss) => return Err(loss),
+    file.stream(0..file.size(), |chunk| match &chunk.content {
+        Content::Hole if skips_holes => Ok(()),
+        Content::Lost(loss) => Err(loss.clone()),
+        Content::Data(_) | Content::Hole => {
+            // a hash takes all that is written to it
+            let _ = chunk.write(&mut hash);
+            Ok(())
         }
-        Ok(())
     })?;
-    Ok(Hex(hash.finalize().into()))
+    Ok(Hex(hash.0.finalize().into()))
+}
+
+/// Takes what is written to it.
+struct Hash(Sha256);
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes a line as JSON.

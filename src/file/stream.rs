@@ -1,5 +1,6 @@
 //! The content of a file from one end to the other: blocks are read in parallel, while those before them are used.
 
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
 
@@ -27,6 +28,34 @@ pub enum Content {
     Hole,
     /// They could not be had.
     Lost(Loss),
+}
+
+impl Chunk {
+    /// Writes it, with zeros for holes and for what is lost.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match &self.content {
+            Content::Data(bytes) => out.write_all(bytes),
+            Content::Hole | Content::Lost(_) => zeros(out, self.range.end.saturating_sub(self.range.start)),
+        }
+    }
+}
+
+/// Writes so many zeros.
+///
+/// # Errors
+/// Those of `out`.
+pub fn zeros(out: &mut impl Write, count: u64) -> io::Result<()> {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let mut left = count;
+    while left > 0 {
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
+        out.write_all(ZEROS.get(..len).unwrap_or_default())?;
+        left = left.saturating_sub(u64::try_from(len).unwrap_or(left));
+    }
+    Ok(())
 }
 
 /// Bytes that are read at once: two of the largest blocks. Three batches may be in memory.

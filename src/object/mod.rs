@@ -3,22 +3,16 @@
 //! Handbook: `docs/format/06-dnode-objset.md`, 6.1 to 6.3.
 //!
 //! ```
-//! use std::io::{Read, Seek, SeekFrom};
 //! # use zfsp::{device, pool::{Gathering, Options, Pool}};
 //! # let found = device::find(&["fixtures/simple".into()]);
 //! # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
-//!
 //! let history = pool.mos.object(pool.directory_number("history")?.unwrap_or_default())?;
-//! let mut reader = history.reader();
-//! reader.seek(SeekFrom::Start(8))?;
-//! let mut start = [0; 4];
-//! reader.read_exact(&mut start)?;
-//! assert_eq!(start, [0, 1, 0, 0]); // a packed list in the native encoding, behind the length of the first record
+//! let start = history.block(0)?;
+//! assert_eq!(start.bytes[8..12], [0, 1, 0, 0]); // a packed list in the native encoding, behind its length
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
 mod bookmark;
-mod reader;
 mod tree;
 
 use std::sync::Arc;
@@ -32,7 +26,6 @@ use zfsp_grammar::object_type::ObjectType;
 use crate::block::{Block, Store, Why};
 
 pub use bookmark::{Bookmark, DNODE, Loss, ObjectAt, SPILL};
-pub use reader::Reader;
 pub use tree::{Tree, TreeBlock};
 pub(crate) use tree::{entry, first_below};
 

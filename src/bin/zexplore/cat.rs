@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::ops::Range;
 
-use zfsp::file::{Chunk, Content, File};
+use zfsp::file::{Content, File};
 use zfsp::namespace::escape::{escaped, unescaped};
 use zfsp::namespace::{Links, Place};
 use zfsp::object::Loss;
@@ -77,32 +78,18 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
 /// Copies a range; `goes_on` is asked what to do where something is lost.
 fn copy(
     file: &File,
-    range: std::ops::Range<u64>,
+    range: Range<u64>,
     out: &mut impl Write,
     mut goes_on: impl FnMut(&str) -> bool,
 ) -> Result<(), Stop> {
-    file.stream(range, |Chunk { range, content }| match content {
-        Content::Data(bytes) => out.write_all(&bytes).map_err(Stop::Output),
-        Content::Hole => zeros(out, &range).map_err(Stop::Output),
-        Content::Lost(loss) => {
-            let length = range.end.saturating_sub(range.start);
-            match goes_on(&format!("{length} bytes from {} on are lost: {loss}", range.start)) {
-                true => zeros(out, &range).map_err(Stop::Output),
-                false => Err(Stop::Lost(Box::new(loss))),
+    file.stream(range, |chunk| {
+        if let Content::Lost(loss) = &chunk.content {
+            let Range { start, end } = chunk.range;
+            let length = end.saturating_sub(start);
+            if !goes_on(&format!("{length} bytes from {start} on are lost: {loss}")) {
+                return Err(Stop::Lost(Box::new(loss.clone())));
             }
         }
+        chunk.write(out).map_err(Stop::Output)
     })
-}
-
-/// Zeros that are written at once.
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-
-fn zeros(out: &mut impl Write, range: &std::ops::Range<u64>) -> io::Result<()> {
-    let mut left = range.end.saturating_sub(range.start);
-    while left > 0 {
-        let count = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
-        out.write_all(ZEROS.get(..count).unwrap_or_default())?;
-        left = left.saturating_sub(u64::try_from(count).unwrap_or(left));
-    }
-    Ok(())
 }
