@@ -115,6 +115,9 @@ fn run(saved: &Saved) -> Result<Run, String> {
     zexplore(&["objset", "--all"], &saved.paths)?;
     zexplore(&["datasets", "-t", "all"], &saved.paths)?;
     zexplore(&["get", "all", "--hidden"], &saved.paths)?;
+    zexplore(&["manifest"], &saved.paths)?;
+    zexplore(&["history", "-il"], &saved.paths)?;
+    zexplore(&["zil"], &saved.paths)?;
     zexplore(&["verify", "--json"], &saved.paths)
 }
 

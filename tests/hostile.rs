@@ -11,6 +11,7 @@ use common::pools::{open, verify};
 use common::program::zexplore;
 use zfsp::checksum::embedded::Piece;
 use zfsp::dataset::Datasets;
+use zfsp::fs::FileSystem;
 use zfsp::verify::Depth;
 use zfsp_grammar::blkptr::BLKPTR_SIZE;
 use zfsp_grammar::bonus::Bonus;
@@ -28,6 +29,17 @@ fn survive(forge: &Forge) -> String {
         &["get", "all", "--hidden"],
         &["get", "--of-pool"],
         &["get", "--userspace", "all", "-t", "all"],
+        &["ls", "-laR"],
+        &["tree"],
+        &["find", "lab", "--nameless"],
+        &["find", "lab", "--deleted"],
+        &["stat", "--blocks", "/hundred"],
+        &["cat", "--salvage", "/hundred"],
+        &["manifest"],
+        &["diff", "lab@s1", "lab"],
+        &["history", "-il"],
+        &["errors"],
+        &["zil"],
         &["verify"],
         &["verify", "--all-copies", "--json"],
     ] {
@@ -80,6 +92,111 @@ fn a_forged_pool_is_sound() {
     assert_eq!(forge.pool.troubles, []);
     let (report, findings) = verify(&forge.pool, Depth::AllCopies);
     assert_eq!((report.total.blocks, report.errors, report.repaired), (368, 0, 0), "{findings:?}");
+}
+
+/// The number of what a path leads to.
+fn number(forge: &Forge, path: &[u8]) -> (u64, u64) {
+    let set = Datasets::of(&forge.pool).find("lab").unwrap().objset(&forge.pool).unwrap();
+    (set.id, FileSystem::open(set).unwrap().find(path).unwrap().number)
+}
+
+/// The value of a directory entry.
+fn dirent(object: u64, kind: u64) -> u64 {
+    object | kind << 60
+}
+
+#[test]
+fn a_directory_of_files_contains_itself() {
+    let mut forge = Forge::of("simple");
+    let (set, deep) = number(&forge, b"/deep");
+    let (_, root) = number(&forge, b"/");
+    let entries = [("itself", dirent(deep, 4)), ("root", dirent(root, 4)), ("nothing", dirent(1 << 40, 8))];
+    forge.content(set, deep, &micro_zap(&entries));
+    let said = survive(&forge);
+    says(&said, "stands elsewhere too");
+    says(&said, "no such object");
+}
+
+#[test]
+fn a_link_leads_to_itself() {
+    let mut forge = Forge::of("simple");
+    let (set, deep) = number(&forge, b"/deep");
+    let (_, link) = number(&forge, b"/link-short");
+    // its target is "hundred"
+    forge.content(set, deep, &micro_zap(&[("hundred", dirent(link, 10))]));
+    let run = zexplore(&["cat", "/deep/hundred"], &forge.saved.paths).unwrap();
+    assert_eq!(run.code, 1);
+    says(&run.errors, "too many symbolic links");
+}
+
+#[test]
+fn a_file_is_larger_than_the_world() {
+    let mut forge = Forge::of("simple");
+    let (set, file) = number(&forge, b"/hundred");
+    // behind the header of the attributes: mode, size
+    forge.dnode(set, file, |dnode| {
+        let bonus = DNODE_HEAD + usize::from(dnode[3]) * BLKPTR_SIZE;
+        set_word(dnode, bonus + 16, u64::MAX >> 1);
+    });
+    let paths = &forge.saved.paths;
+    for args in [
+        &["ls", "-l"][..],
+        &["manifest", "-d", "lab"],
+        &["stat", "--blocks", "/hundred"],
+        &["diff", "lab@s2", "lab"],
+    ] {
+        let run = zexplore(args, paths).unwrap();
+        assert_eq!(run.code, 0, "{args:?}: {}", run.errors);
+    }
+    let run =
+        zexplore(&["cat", "/hundred", "--offset", "9000000000000000000", "--length", "3"], paths).unwrap();
+    assert_eq!(run.out, "\0\0\0");
+    // reading it to its end would take for ever: what is asked of it ends all the same
+    forge.laugh(set, file, 8, &[7; 131_072]);
+    for args in
+        [&["manifest", "-d", "lab"][..], &["stat", "--blocks", "/hundred"], &["diff", "lab@s2", "lab"]]
+    {
+        zexplore(args, &forge.saved.paths).unwrap();
+    }
+}
+
+#[test]
+fn attributes_contradict_each_other() {
+    let mut forge = Forge::of("simple");
+    for (path, at, word) in [
+        (&b"/hundred"[..], 4, 0xffff_ffff_u64),
+        (b"/sparse", 0, 0),
+        (b"/acl-file", 6, u64::MAX),
+        (b"/deep", 8, 0),
+    ] {
+        let (set, file) = number(&forge, path);
+        forge.dnode(set, file, |dnode| {
+            let bonus = DNODE_HEAD + usize::from(dnode[3]) * BLKPTR_SIZE;
+            set_word(dnode, bonus + at, word);
+        });
+    }
+    let said = survive(&forge);
+    says(&said, "object 5: attributes: ");
+    says(&said, "it has no mode");
+    says(&said, "── fifo");
+}
+
+#[test]
+fn an_extended_attribute_is_a_directory() {
+    let mut forge = Forge::of("xattr");
+    let set = Datasets::of(&forge.pool).find("lab/dir").unwrap().objset(&forge.pool).unwrap();
+    let (id, fs) = (set.id, FileSystem::open(set).unwrap());
+    let owner = fs.root().unwrap().walk().filter_map(|visit| visit.inode().cloned());
+    let owner = owner.into_iter().find(|inode| inode.attributes.xattr != 0).unwrap();
+    let xattr = owner.attributes.xattr;
+    forge.content(
+        id,
+        xattr,
+        &micro_zap(&[("user.self", dirent(xattr, 4)), ("user.none", dirent(1 << 40, 8))]),
+    );
+    let run = zexplore(&["manifest", "-d", "lab/dir"], &forge.saved.paths).unwrap();
+    assert_eq!(run.code, 3);
+    says(&run.errors, "no such object");
 }
 
 #[test]

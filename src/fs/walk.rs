@@ -45,9 +45,11 @@ pub struct Walk {
     top: Option<Inode>,
     /// The directories on the way to where it is.
     way: Vec<Level>,
+    /// The path of the last of them.
+    path: Vec<u8>,
     /// Directories that were met: damage may lead in circles.
     seen: HashSet<u64>,
-    /// The directory that was given last, if it is to be entered.
+    /// The directory that was given last, if it is to be entered, and its name.
     enter: Option<(Vec<u8>, Box<Inode>)>,
     deepest: usize,
 }
@@ -55,23 +57,29 @@ pub struct Walk {
 /// A directory that is being walked.
 #[derive(Debug)]
 struct Level {
-    path: Vec<u8>,
+    /// Bytes of its path.
+    path: usize,
     inode: Box<Inode>,
     losses: std::vec::IntoIter<Loss>,
     entries: std::vec::IntoIter<DirEntry>,
     ready: std::vec::IntoIter<(DirEntry, Result<Inode, Loss>)>,
 }
 
-/// Entries whose attributes are read at once.
+/// Entries whose attributes are read at once: at the top, and the fewer, the deeper.
 const AT_ONCE: usize = 2048;
-/// Directories within each other: paths are put together of their names.
-const DEEPEST: usize = 10_000;
+/// Entries whose attributes are read at once everywhere.
+const FEW: usize = 8;
+/// Directories within each other. Each holds its entries until they are walked.
+const DEEPEST: usize = 4096;
+/// Bytes of a path: systems have 4096, but do not ask when names are made one below the other.
+const LONGEST_PATH: usize = 64 << 10;
 
 impl Inode {
     /// The tree below it, itself first.
     #[must_use]
     pub fn walk(self) -> Walk {
-        Walk { top: Some(self), way: Vec::new(), seen: HashSet::new(), enter: None, deepest: DEEPEST }
+        let (way, path, seen) = (Vec::new(), Vec::new(), HashSet::new());
+        Walk { top: Some(self), way, path, seen, enter: None, deepest: usize::MAX }
     }
 }
 
@@ -79,7 +87,7 @@ impl Walk {
     /// Goes no more than so many levels down: 1 gives the top and its entries.
     #[must_use]
     pub fn to_depth(self, deepest: usize) -> Self {
-        Self { deepest: deepest.min(DEEPEST), ..self }
+        Self { deepest, ..self }
     }
 
     /// True if nothing below the top was given yet.
@@ -92,14 +100,33 @@ impl Walk {
         self.enter = None;
     }
 
-    fn enter(&mut self, path: Vec<u8>, inode: Box<Inode>) {
-        let (entries, losses) = inode.directory().sorted();
+    fn enter(&mut self, name: &[u8], inode: Box<Inode>) {
+        if !self.path.is_empty() {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(name);
+        let is_too_deep = self.way.len() >= DEEPEST || self.path.len() > LONGEST_PATH;
+        let (entries, losses) = match is_too_deep {
+            true => {
+                let what = "it is too deep in the tree: name it by its number";
+                (Vec::new(), vec![Loss::new(inode.at().block(0, 0), Why::Unsupported(what.into()))])
+            }
+            false => inode.directory().sorted(),
+        };
         let (losses, entries, ready) = (losses.into_iter(), entries.into_iter(), Vec::new().into_iter());
-        self.way.push(Level { path, inode, losses, entries, ready });
+        self.way.push(Level { path: self.path.len(), inode, losses, entries, ready });
+    }
+
+    /// The path of an entry of the directory where it is.
+    fn below(&self, name: &[u8]) -> Vec<u8> {
+        let slash: &[u8] = if self.path.is_empty() || name.is_empty() { b"" } else { b"/" };
+        [&self.path, slash, name].concat()
     }
 
     /// What is met; if it is a directory, it is the next one to be entered.
-    fn met(&mut self, path: Vec<u8>, entry: Option<DirEntry>, read: Result<Inode, Loss>) -> Visit {
+    fn met(&mut self, entry: Option<DirEntry>, read: Result<Inode, Loss>) -> Visit {
+        let name = entry.as_ref().map(|entry| entry.bytes.clone()).unwrap_or_default();
+        let path = self.below(&name);
         let depth = self.way.len();
         let is_last = self.way.last().is_none_or(Level::is_over);
         let found = match read {
@@ -109,7 +136,7 @@ impl Walk {
             }
             Ok(inode) => {
                 if inode.is_directory() && self.way.len() < self.deepest {
-                    self.enter = Some((path.clone(), Box::new(inode.clone())));
+                    self.enter = Some((name, Box::new(inode.clone())));
                 }
                 Found::Inode(Box::new(inode))
             }
@@ -128,9 +155,10 @@ impl Level {
     }
 
     /// The next entry, with what it leads to.
-    fn next(&mut self) -> Option<(DirEntry, Result<Inode, Loss>)> {
+    fn next(&mut self, depth: usize) -> Option<(DirEntry, Result<Inode, Loss>)> {
         if self.ready.as_slice().is_empty() {
-            self.ready = inodes(&self.inode, self.entries.by_ref().take(AT_ONCE).collect()).into_iter();
+            let count = AT_ONCE.checked_div(depth.saturating_add(1)).unwrap_or_default().max(FEW);
+            self.ready = inodes(&self.inode, self.entries.by_ref().take(count).collect()).into_iter();
         }
         self.ready.next()
     }
@@ -158,24 +186,21 @@ impl Iterator for Walk {
 
     fn next(&mut self) -> Option<Visit> {
         if let Some(top) = self.top.take() {
-            return Some(self.met(Vec::new(), None, Ok(top)));
+            return Some(self.met(None, Ok(top)));
         }
-        if let Some((path, inode)) = self.enter.take() {
-            self.enter(path, inode);
+        if let Some((name, inode)) = self.enter.take() {
+            self.enter(&name, inode);
         }
         loop {
             let depth = self.way.len().saturating_sub(1);
             let level = self.way.last_mut()?;
+            self.path.truncate(level.path);
             if let Some(loss) = level.losses.next() {
-                let (path, is_last) = (level.path.clone(), level.is_over());
+                let (path, is_last) = (self.path.clone(), level.is_over());
                 return Some(Visit { path, depth, entry: None, is_last, found: Found::LostEntries(loss) });
             }
-            match level.next() {
-                Some((entry, read)) => {
-                    let slash: &[u8] = if level.path.is_empty() { b"" } else { b"/" };
-                    let path = [level.path.as_slice(), slash, &entry.bytes].concat();
-                    return Some(self.met(path, Some(entry), read));
-                }
+            match level.next(depth) {
+                Some((entry, read)) => return Some(self.met(Some(entry), read)),
                 None => self.way.pop(),
             };
         }

@@ -1,6 +1,7 @@
 //! `zexplore ls`: what is in a directory.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
@@ -77,8 +78,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     if let Some(failure) = failure.filter(|_| locations.is_empty()) {
         return Err(failure);
     }
-    let mut listing =
-        Listing { session, options, names: &names, out: BufWriter::new(anstream::stdout().lock()) };
+    let (out, seen) = (BufWriter::new(anstream::stdout().lock()), HashSet::new());
+    let mut listing = Listing { session, options, names: &names, seen, out };
     let result = listing.places(&locations).and_then(|()| listing.out.flush());
     Ok(written(result)?.max(session.exit()))
 }
@@ -88,6 +89,8 @@ struct Listing<'l, 's, W> {
     session: &'l mut Session<'s>,
     options: &'l Options,
     names: &'l Namespace<'l>,
+    /// Directories that were listed, by dataset and number: damage may lead in circles.
+    seen: HashSet<(u64, u64)>,
     out: W,
 }
 
@@ -119,6 +122,13 @@ impl<W: Write> Listing<'_, '_, W> {
         let mut left = vec![(name.to_vec(), location.clone())];
         let mut is_first = true;
         while let Some((name, location)) = left.pop() {
+            if let Place::Inode(inode) = &location.place
+                && self.options.recursive
+                && !self.seen.insert((location.dataset.object, inode.number))
+            {
+                self.session.warn(format_args!("{}: this directory is listed elsewhere", escaped(&name)));
+                continue;
+            }
             if !std::mem::take(&mut is_first) {
                 self.blank()?;
             }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use serde_json::{Value, json};
 use zfsp::block::Store;
 use zfsp::file::{File, Piece, Source};
-use zfsp::namespace::Location;
 use zfsp::namespace::escape::escaped;
 use zfsp_grammar::blkptr::Pointer;
 
@@ -36,17 +35,9 @@ enum State {
 }
 
 impl Block {
-    /// The records of what is at that place, read and checked one after the other.
-    pub(super) fn all(location: &Location) -> impl Iterator<Item = Block> {
-        let file: File = location.content();
-        let store = location.store().clone();
-        let mut at = 0u64;
-        std::iter::from_fn(move || {
-            // a file is a value: each piece is asked for anew, from where the last one ended
-            let piece = file.pieces(at..file.size()).next()?;
-            at = piece.range.end;
-            Some(Block::of(&store, piece))
-        })
+    /// The records of a file, read and checked one after the other.
+    pub(super) fn all<'f>(file: &'f File, store: &'f Store) -> impl Iterator<Item = Block> + 'f {
+        file.pieces(0..file.size()).map(|piece| Block::of(store, piece))
     }
 
     fn of(store: &Store, Piece { range, source }: Piece) -> Self {

@@ -70,8 +70,8 @@ fn as_text(
     write!(out, "{}", facts::text(session, location))?;
     if options.blocks {
         writeln!(out, "\n{}", styled(TITLE, "blocks"))?;
-        let names = Names::of_devices(location.store());
-        for block in Block::all(location) {
+        let (names, file) = (Names::of_devices(location.store()), location.content());
+        for block in Block::all(&file, location.store()) {
             block.warn(session, name);
             write!(out, "{}", block.text(location.store(), &names))?;
         }
@@ -98,9 +98,9 @@ fn as_json(
         facts.extend(more.clone());
     }
     if options.blocks {
-        let names = Names::of_devices(location.store());
+        let (names, file) = (Names::of_devices(location.store()), location.content());
         let mut all = Vec::new();
-        for block in Block::all(location) {
+        for block in Block::all(&file, location.store()) {
             block.warn(session, name);
             all.push(block.json(location.store(), &names));
         }
