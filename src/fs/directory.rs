@@ -16,6 +16,20 @@ use crate::object::Loss;
 use crate::zap::Zap;
 
 /// The entries of a directory.
+///
+/// ```
+/// # use zfsp::{dataset::Datasets, device, fs::FileSystem, pool::{Gathering, Options, Pool}};
+/// # let found = device::find(&["fixtures/simple".into()]);
+/// # let pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+/// let files = FileSystem::open(Datasets::of(&pool).find("lab")?.objset(&pool)?)?;
+/// let root = files.root()?;
+///
+/// let (entries, losses) = root.directory().sorted();
+/// assert_eq!((entries.len(), losses.len()), (33, 0));
+/// let deep = root.directory().get(b"deep")?.expect("it is there");
+/// assert!(files.inode(deep.object)?.is_directory());
+/// # Ok::<(), zfsp::error::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Directory<'i> {
     inode: &'i Inode,
