@@ -1,4 +1,4 @@
-//! Objects: trees of blocks, dnodes, object sets, ZAPs. Handbook: `docs/format/06-dnode-objset.md`.
+//! Objects: trees of blocks, dnodes, object sets. Handbook: `docs/format/06-dnode-objset.md`.
 
 use std::io;
 
@@ -110,8 +110,9 @@ impl Dnode {
     fn bytes(&self) -> [u8; 512] {
         let (bonus_type, bonus) = &self.bonus;
         let bonus_len = (bonus.len() as u16).to_le_bytes();
-        // as writers choose it, though one is used
-        let pointers = (1 + (512 - 64 - 128 - bonus.len()) / 128).min(3);
+        // as writers choose it, though one is used: system attributes may grow
+        let pointers =
+            if *bonus_type == ObjectType::SA { 1 } else { (1 + (512 - 64 - 128 - bonus.len()) / 128).min(3) };
         let mut bytes = vec![self.kind.0, 17, self.levels, pointers as u8, bonus_type.0, 0, 0, 0];
         bytes.extend(((self.block_size / 512) as u16).to_le_bytes());
         bytes.extend(bonus_len);
@@ -160,20 +161,4 @@ pub(super) fn object_set(space: &mut Space, kind: u64, dnodes: Dnodes) -> io::Re
         Block { kind: ObjectType::OBJSET, level: 0, fill: meta.fill, bytes: &bytes, is_metadata: true };
     debug_assert_eq!(meta.fill, dnodes.count);
     space.put(&block)
-}
-
-/// A micro ZAP.
-pub(super) fn zap(space: &mut Space, kind: ObjectType, entries: &[(String, u64)]) -> io::Result<Dnode> {
-    const MICRO: u64 = 0x8000_0000_0000_0003;
-    let mut bytes = words(&[MICRO, 1, 0, 0, 0, 0, 0, 0]);
-    for (name, value) in entries {
-        let mut entry = words(&[*value]);
-        entry.extend([0; 6]);
-        entry.extend(name.bytes());
-        entry.resize(64, 0);
-        bytes.extend(entry);
-    }
-    let mut tree = Tree::new(kind, bytes.len().next_multiple_of(512));
-    tree.push(space, bytes)?;
-    tree.finish(space)
 }
