@@ -10,10 +10,11 @@
 //! | [`block`] | a block pointer | the block, proven |
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
-//! | [`dataset`] | names | object sets |
-//! | [`file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
+//! | [`dataset`] | names | object sets; properties, holds, permissions, space by user |
+//! | [`mod@file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`namespace`] | names across datasets | what they lead to |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |
+//! | [`diff`] | two states of a dataset | what changed |
 //! | [`history`], [`error_log`], [`zil`] | a pool, an object set | what was done, what is damaged, what is pending |
 //! | [`walk`], [`verify`], [`stats`] | a pool | every block once, checked and counted |
 //! | [`decode`], [`view`] | any bytes | every field with its place and meaning |
@@ -40,6 +41,7 @@ pub mod compress;
 pub mod dataset;
 pub mod decode;
 pub mod device;
+pub mod diff;
 pub mod dump;
 pub mod error;
 pub mod error_log;

@@ -107,7 +107,9 @@ pub struct Stat {
 pub struct Ioctls {
     projid: u64,
     xflags: u32,
-    fsflags: u32,
+    /// Left out if none is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fsflags: Option<u32>,
 }
 
 /// Bytes that print as base64.
@@ -376,6 +378,7 @@ impl Ioctls {
             .filter(|(is_set, ..)| *is_set)
             .fold((0, 0), |(x, f), (_, xflag, fsflag)| (x | xflag, f | fsflag));
         let projid = projid.unwrap_or_default();
+        let fsflags = Some(fsflags).filter(|flags| *flags != 0);
         (projid != 0 || xflags != 0).then_some(Self { projid, xflags, fsflags })
     }
 }

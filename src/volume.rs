@@ -104,6 +104,6 @@ impl Volume {
     /// Its content.
     #[must_use]
     pub fn data(&self) -> File {
-        File::new(self.content.clone(), self.size).patched(self.patches.clone())
+        File::new(self.content.clone(), self.size).patched(self.patches.clone(), self.content.block_size)
     }
 }

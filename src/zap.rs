@@ -13,7 +13,7 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::zap::fat::{FatHeader, TableInfo};
@@ -107,6 +107,23 @@ impl<'o> Zap<'o> {
         };
         let leaves = numbers.into_iter().flat_map(|number| self.entries_of(number));
         Box::new(losses.into_iter().map(Err).chain(leaves))
+    }
+
+    /// The attributes in those of these blocks that are leaves: what two states of a ZAP do not have in common is in
+    /// leaves that differ. `None` if there are no leaves.
+    pub(crate) fn entries_in(&self, blocks: &BTreeSet<u64>) -> Option<Vec<Result<Attribute, Loss>>> {
+        let header = self.header().ok().filter(|_| self.kind() == Some(BlockType::HEADER))?;
+        let TableInfo { blk, numblks, nextblk, .. } = header.ptrtbl;
+        // a table that grows is written anew, with twice the blocks
+        let tables =
+            [blk..blk.saturating_add(numblks), nextblk..nextblk.saturating_add(numblks.saturating_mul(2))];
+        let is_table = |number: &u64| {
+            *number == 0 || tables.iter().any(|table| table.start != 0 && table.contains(number))
+        };
+        let leaves =
+            blocks.iter().copied().filter(|number| !is_table(number) && *number <= self.object.maxblkid);
+        let is_hole = |number: &u64| self.object.pointer(*number).is_ok_and(|pointer| pointer.is_hole());
+        Some(leaves.filter(|number| !is_hole(number)).flat_map(|number| self.entries_of(number)).collect())
     }
 
     fn judged(

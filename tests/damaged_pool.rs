@@ -113,6 +113,8 @@ fn run(saved: &Saved) -> Result<Run, String> {
     zexplore(&["summary"], &saved.paths)?;
     zexplore(&["config"], &saved.paths)?;
     zexplore(&["objset", "--all"], &saved.paths)?;
+    zexplore(&["datasets", "-t", "all"], &saved.paths)?;
+    zexplore(&["get", "all", "--hidden"], &saved.paths)?;
     zexplore(&["verify", "--json"], &saved.paths)
 }
 

@@ -24,6 +24,10 @@ fn survive(forge: &Forge) -> String {
         &["summary"][..],
         &["config"],
         &["objset", "--all"],
+        &["datasets", "-t", "all", "--hidden"],
+        &["get", "all", "--hidden"],
+        &["get", "--of-pool"],
+        &["get", "--userspace", "all", "-t", "all"],
         &["verify"],
         &["verify", "--all-copies", "--json"],
     ] {

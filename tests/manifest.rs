@@ -73,7 +73,7 @@ fn check(
     let truth: Vec<Value> = truth.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut ours: BTreeMap<String, Value> = BTreeMap::new();
     let (mut failures, mut sealed, mut checked) = (Vec::new(), Vec::new(), 0);
-    for dataset in names.datasets.all.iter().filter(|set| !set.is_hidden) {
+    for dataset in names.datasets().all.iter().filter(|set| !set.is_hidden) {
         let mut order: Vec<Value> = Vec::new();
         manifest::dataset(names, dataset, Depth::Hashes, |line| {
             order.push(serde_json::to_value(&line).unwrap());

@@ -10,6 +10,9 @@
 //!
 //! [`docs/format/12-zpl.md`]: crate::handbook::zpl
 
+/// Its number in every file system.
+pub const MASTER_NODE: u64 = 1;
+
 /// A key of the master node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MasterKey {

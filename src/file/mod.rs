@@ -45,6 +45,8 @@ pub struct File {
     /// `None` for what only the intent log has.
     object: Option<Object>,
     patches: Patches,
+    /// Bytes of the largest block that it may get.
+    record_size: u64,
     size: u64,
     at: u64,
     ahead: Ahead,
@@ -64,20 +66,20 @@ impl File {
     pub fn new(object: Object, size: u64) -> Self {
         let (store, name) = (object.store().clone(), object.at);
         let (patches, ahead) = (Patches::default(), Ahead::default());
-        Self { store, name, object: Some(object), patches, size, at: 0, ahead }
+        Self { store, name, object: Some(object), patches, record_size: RECORD_SIZE, size, at: 0, ahead }
     }
 
     /// A file that only the intent log has.
     #[must_use]
     pub fn unwritten(store: Arc<Store>, name: ObjectAt, size: u64) -> Self {
         let (patches, ahead) = (Patches::default(), Ahead::default());
-        Self { store, name, object: None, patches, size, at: 0, ahead }
+        Self { store, name, object: None, patches, record_size: RECORD_SIZE, size, at: 0, ahead }
     }
 
-    /// The same with what the intent log puts on top.
+    /// The same with what the intent log puts on top; blocks that are new have at most `record_size` bytes.
     #[must_use]
-    pub fn patched(self, patches: Patches) -> Self {
-        Self { patches, ..self }
+    pub fn patched(self, patches: Patches, record_size: u64) -> Self {
+        Self { patches, record_size, ..self }
     }
 
     /// Bytes that it has.
@@ -113,44 +115,57 @@ impl File {
     }
 
     fn found_segments(&self, range: Range<u64>) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        let mut pieces = self.pieces(range).map(|piece| self.in_whole_blocks(piece)).peekable();
+        let (mut pieces, mut found, mut lost) = (self.pieces(range), None::<Range<u64>>, None);
         std::iter::from_fn(move || {
-            let mut found: Option<Range<u64>> = None;
+            if let Some(loss) = lost.take() {
+                return Some(Err(loss));
+            }
             loop {
-                let is_next = |piece: &Piece| match &found {
-                    Some(found) => {
-                        piece.range.end <= found.end
-                            || piece.source.is_data() && piece.range.start <= found.end
+                let Some(Piece { range, source }) = pieces.next() else { return found.take().map(Ok) };
+                match source {
+                    Source::Lost(loss) if found.is_none() => return Some(Err(loss)),
+                    Source::Lost(loss) => {
+                        lost = Some(loss);
+                        return found.take().map(Ok);
                     }
-                    None => true,
-                };
-                let Some(piece) = pieces.next_if(is_next) else { return found.map(Ok) };
-                match piece.source {
-                    Source::Lost(loss) => return Some(Err(loss)),
                     source if !source.is_data() => {}
                     _ => {
-                        let before = found.unwrap_or(piece.range.clone());
-                        found = Some(before.start..before.end.max(piece.range.end));
+                        let range = self.in_whole_blocks(range);
+                        match &mut found {
+                            Some(found) if range.start <= found.end => found.end = found.end.max(range.end),
+                            _ => {
+                                if let Some(before) = found.replace(range) {
+                                    return Some(Ok(before));
+                                }
+                            }
+                        }
                     }
                 }
             }
         })
     }
 
-    /// What the intent log writes takes whole blocks.
-    fn in_whole_blocks(&self, piece: Piece) -> Piece {
-        let (Source::Bytes(..), Some(size)) =
-            (&piece.source, self.object.as_ref().map(|object| object.block_size))
-        else {
-            return piece;
-        };
-        let Range { start, end } = piece.range;
+    /// The blocks that a range touches: the intent log may write, or free, parts of them.
+    fn in_whole_blocks(&self, Range { start, end }: Range<u64>) -> Range<u64> {
+        if self.patches.is_empty() {
+            return start..end;
+        }
+        let size = self.block_to_be();
         let start = start.saturating_sub(start.checked_rem(size).unwrap_or_default());
-        let end = end.checked_next_multiple_of(size).unwrap_or(u64::MAX).min(self.size);
-        Piece { range: start..end, ..piece }
+        start..end.checked_next_multiple_of(size).unwrap_or(u64::MAX).min(self.size)
+    }
+
+    /// Bytes of the blocks that a file will have. A single one grows with the file up to the record size.
+    fn block_to_be(&self) -> u64 {
+        let (size, several) =
+            self.object.as_ref().map_or((0, false), |object| (object.block_size, object.maxblkid > 0));
+        let largest = size.max(self.record_size);
+        if several { size } else { self.size.clamp(1, largest) }
     }
 }
 
+/// `recordsize` where nothing else is said.
+pub(crate) const RECORD_SIZE: u64 = 128 << 10;
 /// Bytes that are read at first, when a place was sought.
 const FIRST: u64 = 128 << 10;
 

@@ -64,6 +64,8 @@ pub struct Attributes {
     pub seq: Option<u64>,
     /// Number of the layout of its attributes; `None` in the older format.
     pub layout: Option<u16>,
+    /// The layout is not known: a usual one that fits was taken.
+    pub is_guessed: bool,
     /// What could not be read: a spill block, a list that is no list.
     pub losses: Vec<Loss>,
 }
@@ -125,7 +127,11 @@ impl Attributes {
                 let what = format!("layout {number} of its attributes is not known");
                 match &guessed {
                     Some(layout) => {
-                        self.losses.push(corrupt(object, blkid, format!("{what}: guessed")));
+                        self.is_guessed = true;
+                        // where all layouts are lost, that is told once
+                        if !layouts.is_incomplete {
+                            self.losses.push(corrupt(object, blkid, format!("{what}: guessed")));
+                        }
                         layout
                     }
                     None => return Err(corrupt(object, blkid, what)),

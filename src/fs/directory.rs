@@ -2,7 +2,7 @@
 //!
 //! Handbook: `docs/format/12-zpl.md`, 12.9, and `docs/format/10-zap.md`, 10.6 and 10.10.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use zfsp_grammar::dirent::Dirent;
@@ -79,6 +79,13 @@ impl<'i> Directory<'i> {
             read.extend(pending.values().flatten().cloned().map(Ok));
         }
         read.into_iter()
+    }
+
+    /// The entries in those of these blocks that are leaves; `None` if it has none, and all its entries are in one block.
+    pub(crate) fn entries_in(&self, blocks: &BTreeSet<u64>) -> Option<Vec<Result<DirEntry, Loss>>> {
+        let zap = Zap::of(self.inode.object.as_ref()?).ok()?;
+        let found = zap.entries_in(blocks)?;
+        Some(found.into_iter().filter_map(|entry| entry.map(DirEntry::of).transpose()).collect())
     }
 
     /// Names that the intent log changes.

@@ -91,7 +91,7 @@ impl Inode {
             None => File::unwritten(self.fs.set().meta_dnode.store().clone(), self.at(), size),
         };
         match &self.change {
-            Some(change) => file.patched(change.patches.clone()),
+            Some(change) => file.patched(change.patches.clone(), self.fs.shared.record_size),
             None => file,
         }
     }

@@ -13,7 +13,11 @@ use crate::zap::Zap;
 
 /// What areas of attributes hold, by the numbers in their headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layouts(HashMap<u16, Layout>);
+pub struct Layouts {
+    all: HashMap<u16, Layout>,
+    /// A part of the registry or of the layouts is lost: layouts that are not known are guessed.
+    pub is_incomplete: bool,
+}
 
 /// Attributes of an area: a header has room for 63 words of lengths.
 const MOST_ATTRIBUTES: usize = 256;
@@ -26,7 +30,7 @@ impl Layouts {
             Ok(layouts) => layouts,
             Err(loss) => {
                 losses.push(loss);
-                Self::default()
+                Self { is_incomplete: true, ..Self::default() }
             }
         }
     }
@@ -34,6 +38,7 @@ impl Layouts {
     fn read(set: &ObjectSet, sa_attrs: u64, losses: &mut Vec<Loss>) -> Result<Self, Loss> {
         let master = set.object(sa_attrs)?;
         let master = Zap::of(&master)?;
+        let before = losses.len();
         let mut entries = |key: &str| -> Result<Vec<Attribute>, Loss> {
             let Some(number) = master.number(key)? else { return Ok(Vec::new()) };
             let object = set.object(number)?;
@@ -59,12 +64,13 @@ impl Layouts {
                 .collect();
             Some((number, all?))
         };
-        Ok(Self(entries("LAYOUTS")?.iter().filter_map(layout).collect()))
+        let all = entries("LAYOUTS")?.iter().filter_map(layout).collect();
+        Ok(Self { all, is_incomplete: losses.len() > before })
     }
 
     /// The layout of that number.
     #[must_use]
     pub fn get(&self, number: u16) -> Option<&Layout> {
-        self.0.get(&number)
+        self.all.get(&number)
     }
 }

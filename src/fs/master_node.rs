@@ -2,6 +2,7 @@
 //!
 //! Handbook: `docs/format/12-zpl.md`, 12.1.
 
+use zfsp_grammar::master_node::MASTER_NODE;
 use zfsp_grammar::zap::names::NormFlags;
 
 use crate::block::Why;
@@ -44,8 +45,6 @@ pub enum CaseSensitivity {
     Mixed,
 }
 
-/// Number of the master node.
-const MASTER_NODE: u64 = 1;
 /// The newest version there is: what is newer must be refused.
 const NEWEST: u64 = 5;
 

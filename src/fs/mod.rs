@@ -36,6 +36,7 @@ use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::objset::ObjsetType;
 
 use crate::block::Why;
+use crate::file::RECORD_SIZE;
 use crate::object::{DNODE, Loss, Object, ObjectAt};
 use crate::objset::ObjectSet;
 use crate::zap::Zap;
@@ -61,6 +62,8 @@ struct Shared {
     layouts: Layouts,
     /// What the intent log changes, if it was applied.
     overlay: Overlay,
+    /// Bytes of the largest block that a file may get.
+    record_size: u64,
     losses: Vec<Loss>,
 }
 
@@ -94,14 +97,16 @@ impl FileSystem {
         };
         let layouts = Layouts::of(&set, master.sa_attrs, &mut losses);
         let overlay = Overlay::default();
-        Ok(Self { shared: Arc::new(Shared { set, master, layouts, overlay, losses }) })
+        Ok(Self {
+            shared: Arc::new(Shared { set, master, layouts, overlay, record_size: RECORD_SIZE, losses }),
+        })
     }
 
     /// The same with these changes.
-    fn with(self, overlay: Overlay, losses: Vec<Loss>) -> Self {
+    fn with(self, overlay: Overlay, record_size: u64, losses: Vec<Loss>) -> Self {
         let Shared { set, master, layouts, .. } = &*self.shared;
         let (set, layouts) = (set.clone(), layouts.clone());
-        Self { shared: Arc::new(Shared { set, master: *master, layouts, overlay, losses }) }
+        Self { shared: Arc::new(Shared { set, master: *master, layouts, overlay, record_size, losses }) }
     }
 
     /// Its objects.

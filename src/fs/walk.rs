@@ -18,6 +18,8 @@ use crate::object::Loss;
 pub struct Visit {
     /// From the top on, without a slash in front; empty for the top itself.
     pub path: Vec<u8>,
+    /// Directories above it, from the top on: damage may put a slash into a name, which the path does not show.
+    pub depth: usize,
     /// The entry that led there; `None` for the top.
     pub entry: Option<DirEntry>,
     /// True for the last one of its directory.
@@ -98,6 +100,7 @@ impl Walk {
 
     /// What is met; if it is a directory, it is the next one to be entered.
     fn met(&mut self, path: Vec<u8>, entry: Option<DirEntry>, read: Result<Inode, Loss>) -> Visit {
+        let depth = self.way.len();
         let is_last = self.way.last().is_none_or(Level::is_over);
         let found = match read {
             Ok(inode) if inode.is_directory() && !self.seen.insert(inode.number) => {
@@ -112,7 +115,7 @@ impl Walk {
             }
             Err(loss) => Found::Lost(loss),
         };
-        Visit { path, entry, is_last, found }
+        Visit { path, depth, entry, is_last, found }
     }
 }
 
@@ -161,10 +164,11 @@ impl Iterator for Walk {
             self.enter(path, inode);
         }
         loop {
+            let depth = self.way.len().saturating_sub(1);
             let level = self.way.last_mut()?;
             if let Some(loss) = level.losses.next() {
                 let (path, is_last) = (level.path.clone(), level.is_over());
-                return Some(Visit { path, entry: None, is_last, found: Found::LostEntries(loss) });
+                return Some(Visit { path, depth, entry: None, is_last, found: Found::LostEntries(loss) });
             }
             match level.next() {
                 Some((entry, read)) => {

@@ -28,7 +28,8 @@ use zfsp_grammar::input::Text;
 use zfsp_grammar::objset::ObjsetType;
 
 use crate::block::Store;
-use crate::dataset::{Dataset, Datasets};
+use crate::dataset::property::Value;
+use crate::dataset::{Dataset, Datasets, Dsl};
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::fs::{FileSystem, Inode};
@@ -41,9 +42,7 @@ pub use walk::{Entry, Found, Walk};
 /// The names of a pool.
 #[derive(Debug)]
 pub struct Namespace<'p> {
-    pool: &'p Pool,
-    /// All datasets, and what is lost of them.
-    pub datasets: Datasets,
+    dsl: Dsl<'p>,
     opened: Mutex<HashMap<u64, FileSystem>>,
     /// Intent logs are applied.
     replays: bool,
@@ -104,7 +103,7 @@ impl<'p> Namespace<'p> {
     /// The names of this pool.
     #[must_use]
     pub fn of(pool: &'p Pool) -> Self {
-        Self { pool, datasets: Datasets::of(pool), opened: Mutex::default(), replays: false }
+        Self { dsl: Dsl::of(pool), opened: Mutex::default(), replays: false }
     }
 
     /// The same with intent logs applied: datasets as they will be after the next import.
@@ -116,7 +115,13 @@ impl<'p> Namespace<'p> {
     /// The pool.
     #[must_use]
     pub fn pool(&self) -> &'p Pool {
-        self.pool
+        self.dsl.pool
+    }
+
+    /// All datasets, and what is lost of them.
+    #[must_use]
+    pub fn datasets(&self) -> &Datasets {
+        &self.dsl.datasets
     }
 
     /// What a name leads to; a link at its end is not followed.
@@ -149,20 +154,20 @@ impl<'p> Namespace<'p> {
         }
         let before = |text: &str| text.find(":/").or_else(|| text.find(":#")).unwrap_or(text.len());
         let text = Text(name).to_string();
-        let dataset = self.datasets.find(text.get(..before(&text)).unwrap_or(&text))?;
+        let dataset = self.datasets().find(text.get(..before(&text)).unwrap_or(&text))?;
         self.within(dataset, b"/", false, links)
     }
 
     /// The dataset of that name.
     fn dataset(&self, name: &[u8]) -> Option<&Dataset> {
         let name = std::str::from_utf8(name).ok()?;
-        self.datasets.all.iter().find(|set| set.name == name)
+        self.datasets().all.iter().find(|set| set.name == name)
     }
 
     /// A path from the root dataset on.
     fn across(&self, path: &[u8], links: Links) -> Result<Location> {
         let mut rest: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|part| !part.is_empty()).rev().collect();
-        let root = self.datasets.find(&self.pool.name)?;
+        let root = self.datasets().find(&self.pool().name)?;
         let mut at = root;
         while let Some(part) = rest.last() {
             let snapshot = match rest.as_slice() {
@@ -171,7 +176,7 @@ impl<'p> Namespace<'p> {
             };
             let below = [at.name.as_bytes(), b"/", part].concat();
             if let Some(snapshot) = snapshot {
-                at = self.datasets.find(&Text(&snapshot).to_string())?;
+                at = self.datasets().find(&Text(&snapshot).to_string())?;
                 rest.truncate(rest.len().saturating_sub(3));
             } else if let Some(below) = self.dataset(&below).filter(|_| !at.is_snapshot()) {
                 at = below;
@@ -213,18 +218,25 @@ impl<'p> Namespace<'p> {
         if let Some(fs) = self.opened().get(&dataset.object) {
             return Ok(Place::Inode(Box::new(fs.root().map_err(named)?)));
         }
-        let set = dataset.objset(self.pool).map_err(named)?;
+        let set = dataset.objset(self.pool()).map_err(named)?;
         let is_replayed = self.replays && !dataset.is_snapshot();
         if set.r#type == ObjsetType::ZVOL {
             let volume = Volume::open(set).map_err(named)?;
-            let volume = if is_replayed { volume.replayed(self.pool) } else { volume };
+            let volume = if is_replayed { volume.replayed(self.pool()) } else { volume };
             return Ok(Place::Volume(Box::new(volume)));
         }
         let fs = FileSystem::open(set).map_err(named)?;
-        let fs = if is_replayed { fs.replayed(self.pool) } else { fs };
+        let fs = if is_replayed { fs.replayed(self.pool(), self.record_size(dataset)) } else { fs };
         let root = fs.root().map_err(named)?;
         self.opened().insert(dataset.object, fs);
         Ok(Place::Inode(Box::new(root)))
+    }
+
+    fn record_size(&self, dataset: &Dataset) -> Option<u64> {
+        match self.dsl.property(dataset, "recordsize").ok()??.value {
+            Value::Bytes(size) => Some(size),
+            _ => None,
+        }
     }
 
     /// The file systems that were opened: each once.
@@ -245,7 +257,7 @@ impl<'p> Namespace<'p> {
 
     /// The datasets right below one, by the last part of their names.
     fn children(&self, of: &Dataset) -> Vec<(&[u8], &Dataset)> {
-        let visible = self.datasets.all.iter().filter(|set| !set.is_hidden);
+        let visible = self.datasets().all.iter().filter(|set| !set.is_hidden);
         let below = visible.filter_map(|set| {
             let last = set.name.strip_prefix(of.name.as_str())?.strip_prefix('/')?;
             (!last.contains(['/', '@'])).then_some((last.as_bytes(), set))

@@ -13,6 +13,10 @@ use crate::volume::Volume;
 pub struct Entry<'n> {
     /// From the place on, without a slash in front; empty for the place itself.
     pub path: Vec<u8>,
+    /// The last part of the path, as it is stored: damage may put a slash into it. Empty for the place itself.
+    pub name: Vec<u8>,
+    /// Directories above it, from the place on.
+    pub depth: usize,
     /// The dataset that it is in.
     pub dataset: &'n Dataset,
     /// True for the root of a dataset, and for volumes.
@@ -54,6 +58,8 @@ pub struct Walk<'n> {
 struct Level<'n> {
     dataset: &'n Dataset,
     prefix: Vec<u8>,
+    /// Directories above its root.
+    depth: usize,
     walk: fs::Walk,
     /// True if it starts at the root of the dataset.
     is_whole: bool,
@@ -76,14 +82,22 @@ impl<'n> Namespace<'n> {
     /// All that is at and below `location`, each directory before what is in it; `deepest` levels down.
     pub fn walk(&'n self, location: &Location, deepest: usize) -> Walk<'n> {
         let mut walk = Walk { names: self, way: Vec::new(), volume: None, deepest };
-        let Some(dataset) = self.datasets.all.iter().find(|set| set.object == location.dataset.object) else {
+        let Some(dataset) = self.datasets().all.iter().find(|set| set.object == location.dataset.object)
+        else {
             return walk;
         };
         match &location.place {
             Place::Volume(volume) => {
                 let found = Found::Volume(volume.clone());
-                walk.volume =
-                    Some(Entry { path: Vec::new(), dataset, is_dataset: true, is_last: true, found });
+                walk.volume = Some(Entry {
+                    path: Vec::new(),
+                    name: Vec::new(),
+                    depth: 0,
+                    dataset,
+                    is_dataset: true,
+                    is_last: true,
+                    found,
+                });
             }
             Place::Inode(inode) => {
                 let is_root = location.path == b"/";
@@ -93,7 +107,7 @@ impl<'n> Namespace<'n> {
                     Vec::new()
                 };
                 let (prefix, walked) = (Vec::new(), inode.as_ref().clone().walk().to_depth(deepest));
-                walk.way.push(Level { dataset, prefix, walk: walked, is_whole: is_root, children });
+                walk.way.push(Level { dataset, prefix, depth: 0, walk: walked, is_whole: is_root, children });
             }
         }
         walk
@@ -113,8 +127,8 @@ impl<'n> Walk<'n> {
 
     /// Goes into a dataset; gives it itself.
     fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset, is_last: bool) -> Entry<'n> {
-        let slashes = path.iter().filter(|b| **b == b'/').count();
-        let left = self.deepest.saturating_sub(slashes).saturating_sub(1);
+        let depth = self.way.last().map_or(0, |level| level.depth).saturating_add(1);
+        let left = self.deepest.saturating_sub(depth);
         let found = match self.names.within(dataset, b"/", true, super::Links::Keep) {
             Err(error) => Found::LostDataset(Error::to_string(&error)),
             Ok(Location { place: Place::Volume(volume), .. }) => Found::Volume(volume),
@@ -123,11 +137,12 @@ impl<'n> Walk<'n> {
                 // the root itself is given from here
                 walk.next();
                 let children = if left > 0 { self.names.children(dataset) } else { Vec::new() };
-                self.way.push(Level { dataset, prefix: path.clone(), walk, is_whole: true, children });
+                self.way.push(Level { dataset, prefix: path.clone(), depth, walk, is_whole: true, children });
                 Found::Inode(inode)
             }
         };
-        Entry { path, dataset, is_dataset: true, is_last, found }
+        let name = dataset.name.rsplit('/').next().unwrap_or_default().as_bytes().to_vec();
+        Entry { path, name, depth, dataset, is_dataset: true, is_last, found }
     }
 }
 
@@ -175,12 +190,14 @@ impl<'n> Iterator for Walk<'n> {
             let is_top = visit.entry.is_none() || visit.path.contains(&b'/');
             let is_last = visit.is_last && (is_top || level.children.is_empty());
             let is_dataset = level.is_whole && visit.entry.is_none() && visit.inode().is_some();
+            let name = visit.entry.as_ref().map(|entry| entry.bytes.clone()).unwrap_or_default();
+            let depth = level.depth.saturating_add(visit.depth);
             let found = match (visit.found, visit.entry) {
                 (fs::Found::Inode(inode), _) => Found::Inode(inode),
                 (fs::Found::Lost(loss), Some(entry)) => Found::Lost(entry, loss),
                 (fs::Found::Lost(loss) | fs::Found::LostEntries(loss), _) => Found::LostEntries(loss),
             };
-            return Some(Entry { path, dataset: level.dataset, is_dataset, is_last, found });
+            return Some(Entry { path, name, depth, dataset: level.dataset, is_dataset, is_last, found });
         }
     }
 }

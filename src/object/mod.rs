@@ -33,8 +33,8 @@ use crate::block::{Block, Store, Why};
 
 pub use bookmark::{Bookmark, DNODE, Loss, ObjectAt, SPILL};
 pub use reader::Reader;
-use tree::entry;
 pub use tree::{Tree, TreeBlock};
+pub(crate) use tree::{entry, first_below};
 
 /// An object: a dnode and what is needed to read below it.
 #[derive(Clone, Debug)]

@@ -129,7 +129,7 @@ impl Iterator for Tree<'_> {
 }
 
 /// The first data block below pointer `index` of a level; `None` if none has so high a number.
-fn first_below(index: u64, shift: u32) -> Option<u64> {
+pub(crate) fn first_below(index: u64, shift: u32) -> Option<u64> {
     match index {
         0 => Some(0),
         _ => index.checked_shl(shift).filter(|blkid| blkid.unbounded_shr(shift) == index),
@@ -137,7 +137,7 @@ fn first_below(index: u64, shift: u32) -> Option<u64> {
 }
 
 /// Pointer `index` of an indirect block.
-pub(super) fn entry(block: &Block, index: u64) -> Option<Pointer> {
+pub(crate) fn entry(block: &Block, index: u64) -> Option<Pointer> {
     let at = usize::try_from(index).ok()?.checked_mul(BLKPTR_SIZE)?;
     let bytes = block.bytes.get(at..)?;
     Pointer::parse(Input::new(bytes, block.order)).ok().map(|(_, pointer)| pointer)

@@ -4,7 +4,7 @@
 
 use zfsp_grammar::dsl::feature;
 use zfsp_grammar::input::{Input, Order, Parse, fault};
-use zfsp_grammar::nvlist::Packed;
+use zfsp_grammar::nvlist::{List, Packed};
 
 use super::member::LabelConfig;
 use crate::error::{Error, Result};
@@ -32,12 +32,21 @@ fn needed(mos: &ObjectSet, directory: &Zap<'_>, key: &str) -> Result<Object> {
 
 /// The vdevs as the MOS describes them.
 pub(super) fn config(mos: &ObjectSet, directory: &Zap<'_>) -> Result<VdevConfig> {
+    let tree = with_config(mos, directory, |list| LabelConfig::of(list).vdev_tree)?;
+    tree.ok_or_else(|| Error::corrupt("the configuration has no vdev_tree"))
+}
+
+/// What the configuration in the MOS says of something.
+pub(super) fn with_config<T>(
+    mos: &ObjectSet,
+    directory: &Zap<'_>,
+    look: impl FnOnce(&List<'_>) -> T,
+) -> Result<T> {
     let object = needed(mos, directory, "config")?;
     let (bytes, _) = object.content(MOST_CONFIG).whole()?;
     let (_, packed) = Packed::parse(Input::new(&bytes, Order::Big))
         .map_err(|e| Error::corrupt(format!("configuration: {}", fault(e))))?;
-    let tree = LabelConfig::of(&packed.list).vdev_tree;
-    tree.ok_or_else(|| Error::corrupt("the configuration has no vdev_tree"))
+    Ok(look(&packed.list))
 }
 
 /// Datasets start here; without it there is little to see.

@@ -27,6 +27,7 @@ mod tables;
 
 use std::sync::Arc;
 
+use zfsp_grammar::nvlist::List;
 use zfsp_grammar::uberblock::Uberblock;
 
 use crate::block::Store;
@@ -152,6 +153,16 @@ impl Pool {
     pub fn uses_feature(&self, guid: &str) -> bool {
         let Ok(directory) = self.directory() else { return false };
         Zap::of(&directory).is_ok_and(|directory| directory::is_active(&self.mos, &directory, guid))
+    }
+
+    /// The text that the configuration in the MOS has for `key`.
+    ///
+    /// # Errors
+    /// If the configuration cannot be read.
+    pub fn configured(&self, key: &str) -> Result<Option<String>> {
+        let text = |list: &List<'_>| list.text(key).map(|text| text.to_string());
+        let directory = self.directory()?;
+        directory::with_config(&self.mos, &Zap::of(&directory)?, text)
     }
 
     /// The number that the pool directory has for `key`.

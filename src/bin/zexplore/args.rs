@@ -7,9 +7,9 @@ use clap_complete::Shell;
 
 use crate::common::exit::CODES;
 use crate::{
-    bp, cat, config, dva, errors, find, history, label, ls, manifest, objset, stat, tree, uberblocks,
+    bp, cat, config, datasets, diff, dva, errors, extract, find, get, history, label, ls, manifest, objset,
+    stat, tree, uberblocks, verify, zil,
 };
-use crate::{verify, zil};
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
 ///
@@ -54,6 +54,35 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// What there is, what is wrong, and what to try next
     Summary,
+    /// File systems, volumes, snapshots and bookmarks
+    #[command(visible_alias = "list")]
+    Datasets(datasets::Options),
+    /// Properties of datasets and of the pool; permissions; space by user
+    Get(get::Options),
+    /// What is in a directory
+    Ls(ls::Options),
+    /// A directory tree, drawn
+    Tree(tree::Options),
+    /// What is called so, is of that type, is newer, is larger
+    Find(find::Options),
+    /// All there is to know of a file: attributes, ACLs, records and where they lie
+    Stat(stat::Options),
+    /// The content of files and volumes
+    Cat(cat::Options),
+    /// Files, volumes, whole datasets out of the pool: into a folder, or an archive
+    Extract(extract::Options),
+    /// What changed between two snapshots, datasets or txgs
+    Diff(diff::Options),
+    /// A line for each object of each dataset and snapshot, with hashes
+    Manifest(manifest::Options),
+    /// What was done to the pool: commands, and what happened inside
+    History(history::Options),
+    /// The blocks that the pool knows to be damaged
+    Errors(errors::Options),
+    /// Intent logs: what was promised to applications, but is not in the tree yet
+    Zil(zil::Options),
+    /// Read and check every block: what is damaged, and what there is of each type
+    Verify(verify::Options),
     /// What the four labels of each device say, and where they differ
     Label(label::Options),
     /// The states that the pool could be opened with: the ring of uberblocks of each device
@@ -63,30 +92,10 @@ pub(crate) enum Command {
     /// Objects: a table of all, or what one of them holds
     #[command(visible_alias = "objectset")]
     Objset(objset::Options),
-    /// What was done to the pool: commands, and what happened inside
-    History(history::Options),
-    /// Intent logs: what was promised to applications, but is not in the tree yet
-    Zil(zil::Options),
-    /// The blocks that the pool knows to be damaged
-    Errors(errors::Options),
     /// Any block by its place: bytes, meaning, devices
     Dva(dva::Options),
     /// A block by its pointer: every copy checked, its content
     Bp(bp::Options),
-    /// Read and check every block: what is damaged, and what there is of each type
-    Verify(verify::Options),
-    /// What is in a directory
-    Ls(ls::Options),
-    /// A directory tree, drawn
-    Tree(tree::Options),
-    /// All there is to know of a file: attributes, ACLs, records and where they lie
-    Stat(stat::Options),
-    /// The content of files and volumes
-    Cat(cat::Options),
-    /// What is called so, is of that type, is newer, is larger
-    Find(find::Options),
-    /// A line for each object of each dataset and snapshot, with hashes
-    Manifest(manifest::Options),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, or that of a command
@@ -97,17 +106,22 @@ const EXAMPLES: &str = "\
 Examples:
   zexplore -p disk1.img disk2.img       what is on these images?
   zexplore -p /dev/disk/by-id           which pools are on these disks?
+  zexplore verify -p images/            is every block readable?
+  zexplore datasets -t all -p images/   file systems, volumes, snapshots and bookmarks
+  zexplore get all lab/home -p images/  the properties of one of them
+  zexplore ls -l /home -p images/       what is in this directory?
+  zexplore cat /home/a.txt -p images/   what is in this file?
+  zexplore stat -b /home/a.txt -p images/  and where does it lie?
+  zexplore extract / rescued -p images/ all files of all datasets
+  zexplore diff lab@mon lab -p images/  what changed since that snapshot?
+  zexplore history -il -p images/       everything that was done, and by whom
+  zexplore errors -p images/            what the pool knows to be damaged
+  zexplore zil -p images/               what the next import will replay
   zexplore label -p disk.img            what its labels say
   zexplore label 0 -v -p disk.img       the first one, every field
   zexplore uberblocks -p images/        the states that can be looked at
-  zexplore verify -p images/            is every block readable?
-  zexplore ls -l /home -p images/       what is in this directory?
-  zexplore cat /home/a.txt -p images/   what is in this file?
   zexplore config -p images/ -T 1234    vdevs and features as they were in txg 1234
   zexplore objset -d lab -p images/     the objects of a file system
   zexplore objset 34 -d lab -p images/  one of them: dnode and content
-  zexplore history -il -p images/       everything that was done, and by whom
-  zexplore zil -p images/               what the next import will replay
-  zexplore errors -p images/            what the pool knows to be damaged
   zexplore dva 0:fee00:400 -p images/   the block at that place
   zexplore bp 'DVA[0]=<0:ff200:200> ...' -p images/";

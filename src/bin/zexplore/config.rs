@@ -5,11 +5,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use zfsp::dataset::Datasets;
-use zfsp::error::Result;
+use zfsp::dataset::Dsl;
+use zfsp::dataset::property::{Setting, Source};
 use zfsp::pool::{LabelConfig, Member, Pool};
-use zfsp::zap::Zap;
-use zfsp_grammar::dsl::pool_property;
 use zfsp_grammar::quantity::utc;
 
 use crate::auxiliary::{self, Auxiliary, AuxiliaryFacts};
@@ -85,10 +83,7 @@ fn of_pool(session: &mut Session<'_>, pool: &Pool, found: &Found) -> Facts {
         session.warn(error);
         Vec::new()
     });
-    let properties = properties(pool, &config).unwrap_or_else(|error| {
-        session.warn(error);
-        BTreeMap::new()
-    });
+    let properties = properties(session, pool);
     let text = |key| config.get(key).and_then(Json::as_str).map(str::to_owned);
     let label = newest(&pool.members);
     Facts {
@@ -140,36 +135,13 @@ pub(crate) fn newest(members: &[Member]) -> Option<&LabelConfig> {
     members.iter().filter_map(Member::config).max_by_key(|config| config.txg)
 }
 
-/// Properties that are set: those of the configuration, then those of the list.
-fn properties(pool: &Pool, config: &Json) -> Result<BTreeMap<String, Json>> {
-    let mut all = BTreeMap::new();
-    for name in ["comment", "compatibility"] {
-        if let Some(value) = config.get(name) {
-            all.insert(name.to_owned(), value.clone());
-        }
-    }
-    let Some(object) = pool.directory_number("pool_props")?.filter(|object| *object != 0) else {
-        return Ok(all);
-    };
-    let object = pool.mos.object(object)?;
-    for entry in Zap::of(&object)?.entries() {
-        let entry = entry?;
-        let name = entry.key.to_string();
-        let value = match (entry.value.text(), entry.value.first()) {
-            (Some(text), _) => text.to_string(),
-            (None, Some(object)) if name == "bootfs" && object != 0 => Datasets::of(pool)
-                .names()
-                .get(&object)
-                .map_or_else(|| object.to_string(), ToString::to_string),
-            (None, Some(number)) => match pool_property::find(&name) {
-                Some(property) => property.show(number).into_owned(),
-                None => number.to_string(),
-            },
-            (None, None) => String::new(),
-        };
-        all.insert(name, value.into());
-    }
-    Ok(all)
+/// Properties that are set.
+fn properties(session: &mut Session<'_>, pool: &Pool) -> BTreeMap<String, Json> {
+    let (all, losses) = Dsl::of(pool).pool_settings();
+    losses.iter().for_each(|loss| session.warn(loss));
+    let is_set = |setting: &Setting| setting.source == Source::Local && setting.name != "version";
+    let set = all.into_iter().filter(is_set);
+    set.map(|setting| (setting.name, setting.value.to_string().into())).collect()
 }
 
 fn text(facts: &Facts, options: &Options) -> String {

@@ -73,7 +73,7 @@ impl Fact {
     fn of(names: &Namespace<'_>, log: Log, entry: &Entry) -> Self {
         let Entry { at, birth } = entry;
         let (objset, object) = (at.at.objset, at.at.object);
-        let dataset = names.datasets.all.iter().find(|dataset| dataset.object == objset);
+        let dataset = names.datasets().all.iter().find(|dataset| dataset.object == objset);
         let path = dataset.and_then(|dataset| path(names, dataset, object));
         let dataset = dataset.map(|dataset| dataset.name.clone());
         let range = range(names.pool(), entry);
@@ -99,7 +99,7 @@ fn path(names: &Namespace<'_>, dataset: &Dataset, object: i64) -> Option<String>
         set.name.strip_prefix(&dataset.name).is_some_and(|rest| rest.starts_with('@'))
             && !dataset.is_snapshot()
     };
-    let snapshots = names.datasets.all.iter().filter(is_snapshot).rev();
+    let snapshots = names.datasets().all.iter().filter(is_snapshot).rev();
     std::iter::once(dataset).chain(snapshots).find_map(|set| match names.root(set).ok()? {
         Place::Inode(root) => Some(format!("{}:{}", set.name, escaped(&root.fs().path_of(number)?))),
         Place::Volume(_) => None,

@@ -1,5 +1,6 @@
 //! `zexplore find`: what is called so, is of that type, is newer, is larger.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
@@ -8,10 +9,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use wildmatch::WildMatchPattern;
+use zfsp::fs;
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::{escaped, unescaped};
 use zfsp::namespace::{Entry, Found, Links, Location, Namespace, Place};
 use zfsp_grammar::mode::FileType;
+use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::number::number;
@@ -27,7 +30,7 @@ Examples:
   zexplore find --name '*.jpg' -p disk.img
   zexplore find /home --type f --newer '2026-11-22 13:00' --size +10M -p disk.img
   zexplore find lab@s1 --size 0 -0 -p disk.img | xargs -0 ...
-  zexplore find lab --deleted -p disk.img      files that have no name any more";
+  zexplore find lab --nameless -l -p disk.img  files whose names are lost";
 
 /// Conditions are joined: all must hold.
 #[derive(Debug, clap::Args)]
@@ -57,6 +60,9 @@ pub(crate) struct Options {
     /// Files without a name: those that were open when it was removed
     #[arg(long)]
     deleted: bool,
+    /// Files that no name leads to, for names were lost in damage, or removed: by the numbers of their objects
+    #[arg(long, conflicts_with = "deleted")]
+    nameless: bool,
     /// Long lines, as ls -l has them
     #[arg(short, long)]
     long: bool,
@@ -187,9 +193,10 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     }
     let mut out = BufWriter::new(anstream::stdout().lock());
     for (place, location) in &places {
-        let result = match options.deleted {
-            true => deleted(session, &wanted, &names, location, &mut out),
-            false => names.walk(location, usize::MAX).try_for_each(|entry| {
+        let result = match (options.deleted, options.nameless) {
+            (true, _) => deleted(session, &wanted, &names, location, &mut out),
+            (_, true) => nameless(session, &wanted, &names, location, &mut out),
+            _ => names.walk(location, usize::MAX).try_for_each(|entry| {
                 lost(session, &entry);
                 let path = joined(place, &entry.path);
                 let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
@@ -232,18 +239,69 @@ fn deleted(
         session.warn(loss);
         Vec::new()
     });
-    for number in numbers {
-        let name = format!("{}:#{number}", location.dataset.name).into_bytes();
-        match names.find(&name) {
-            Ok(found) => {
-                for entry in names.walk(&found, 0).filter(|entry| wanted.has(entry, &name)) {
-                    tell(session, wanted.options, &entry, &name, out)?;
-                }
+    numbers.into_iter().try_for_each(|number| by_number(session, wanted, names, location, number, out))
+}
+
+/// All that has attributes in a file system, but for what names lead to, and what belongs to extended attributes.
+fn nameless(
+    session: &mut Session<'_>,
+    wanted: &Wanted<'_>,
+    names: &Namespace<'_>,
+    location: &Location,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let Place::Inode(inode) = &location.place else { return Ok(()) };
+    let fs = inode.fs();
+    let mut named = HashSet::new();
+    match fs.root() {
+        Ok(root) => {
+            for visit in root.walk() {
+                named.extend(visit.entry.map(|entry| entry.object));
+                named.extend(match &visit.found {
+                    fs::Found::Inode(inode) => Some(inode.number),
+                    _ => None,
+                });
             }
-            Err(error) => session.warn(error),
+        }
+        Err(loss) => session.warn(loss),
+    }
+    for object in fs.set().objects() {
+        let object = match object {
+            Ok(object) => object,
+            Err(loss) => {
+                session.warn(loss);
+                continue;
+            }
+        };
+        let number = u64::try_from(object.at.object).unwrap_or_default();
+        let is_file =
+            matches!(object.bonustype, ObjectType::SA | ObjectType::ZNODE) && !named.contains(&number);
+        if is_file && fs.inode_of(object).is_ok_and(|inode| !inode.attributes.flags.xattr()) {
+            by_number(session, wanted, names, location, number, out)?;
         }
     }
     Ok(())
+}
+
+fn by_number(
+    session: &mut Session<'_>,
+    wanted: &Wanted<'_>,
+    names: &Namespace<'_>,
+    location: &Location,
+    number: u64,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let name = format!("{}:#{number}", location.dataset.name).into_bytes();
+    match names.find(&name) {
+        Ok(found) => names
+            .walk(&found, 0)
+            .filter(|entry| wanted.has(entry, &name))
+            .try_for_each(|entry| tell(session, wanted.options, &entry, &name, out)),
+        Err(error) => {
+            session.warn(error);
+            Ok(())
+        }
+    }
 }
 
 fn tell(

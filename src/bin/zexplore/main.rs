@@ -13,13 +13,18 @@ mod cat;
 mod common;
 mod config;
 mod copies;
+mod datasets;
+mod diff;
 mod dva;
 mod entry;
 mod errors;
+mod extract;
 mod features;
 mod find;
+mod get;
 mod history;
 mod interrupt;
+mod items;
 mod label;
 mod ls;
 mod manifest;
@@ -31,6 +36,7 @@ mod overview;
 mod place;
 mod said;
 mod session;
+mod shown;
 mod stat;
 mod style;
 mod summary;
@@ -59,6 +65,8 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Uberblocks(options) => uberblocks::run(&mut session, options),
         Command::Verify(options) => verify::run(&mut session, options),
         Command::Config(options) => config::run(&mut session, options),
+        Command::Datasets(options) => datasets::run(&mut session, options),
+        Command::Get(options) => get::run(&mut session, options),
         Command::History(options) => history::run(&mut session, options),
         Command::Zil(options) => zil::run(&mut session, options),
         Command::Errors(options) => errors::run(&mut session, options),
@@ -70,7 +78,9 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Cat(options) => cat::run(&mut session, options),
         Command::Stat(options) => stat::run(&mut session, options),
         Command::Find(options) => find::run(&mut session, options),
+        Command::Diff(options) => diff::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),
+        Command::Extract(options) => extract::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

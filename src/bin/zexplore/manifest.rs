@@ -28,12 +28,12 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let names = session.names(&pool);
     let mut wanted = Vec::new();
     for name in &options.datasets {
-        wanted.push(names.datasets.find(name)?);
+        wanted.push(names.datasets().find(name)?);
     }
     let is_below = |set: &str, above: &str| {
         set.strip_prefix(above).is_some_and(|rest| rest.starts_with(['/', '@']) && options.recursive)
     };
-    let chosen = names.datasets.all.iter().filter(|set| match wanted.is_empty() {
+    let chosen = names.datasets().all.iter().filter(|set| match wanted.is_empty() {
         true => !set.is_hidden,
         false => wanted.iter().any(|wanted| wanted.object == set.object || is_below(&set.name, &wanted.name)),
     });

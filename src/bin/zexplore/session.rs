@@ -53,7 +53,7 @@ impl<'a> Session<'a> {
     /// The names of a pool, with the intent logs applied if that is meant. What is lost of them is a warning.
     pub(crate) fn names<'p>(&mut self, pool: &'p Pool) -> Namespace<'p> {
         let names = if self.global.replay { Namespace::replayed(pool) } else { Namespace::of(pool) };
-        for loss in &names.datasets.losses {
+        for loss in &names.datasets().losses {
             self.warn(loss);
         }
         names

@@ -10,7 +10,7 @@ use crate::style::{DIM, plain};
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     indent: usize,
-    heads: Vec<(&'static str, Align)>,
+    heads: Vec<(String, Align)>,
     rows: Vec<Row>,
 }
 
@@ -37,8 +37,9 @@ pub(crate) struct Cell {
 
 impl Table {
     /// With these columns; their heads are shown if any has a text.
-    pub(crate) fn new(heads: &[(&'static str, Align)]) -> Self {
-        Self { heads: heads.to_vec(), ..Self::default() }
+    pub(crate) fn new(heads: &[(impl AsRef<str>, Align)]) -> Self {
+        let heads = heads.iter().map(|(head, align)| (head.as_ref().to_owned(), *align)).collect();
+        Self { heads, ..Self::default() }
     }
     /// Each row starts behind that many blanks.
     pub(crate) fn indented(self, indent: usize) -> Self {

@@ -21,6 +21,7 @@ pub(super) const TRIVIAL: u64 = 1 << 2;
 const PROTECTED: u64 = 1 << 4;
 const DEFAULTED: u64 = 1 << 5;
 const AUTO_INHERIT: u64 = 1 << 6;
+const PROJINHERIT: u64 = 1 << 46;
 const PROJID: u64 = 1 << 47;
 
 /// The bits of a new file: it is to be archived, and no scanner has seen it.
@@ -88,7 +89,7 @@ impl<'r> New<'r> {
         let has_project = matches!(kind, FileType::REGULAR | FileType::DIRECTORY);
         if let Some(projid) = parent.attributes.projid.filter(|_| has_project && inherited.projinherit()) {
             attributes.projid = Some(projid);
-            flag(&mut attributes.flags, PROJID, true);
+            flag(&mut attributes.flags, PROJID | PROJINHERIT, true);
         }
         if let Some(attr) = self.attr {
             set_more(&mut attributes, attr);

@@ -26,7 +26,7 @@ use zfsp_grammar::zil::write::{CloneRange, Write};
 use super::directory::DirEntry;
 use super::{FileSystem, Inode};
 use crate::block::Why;
-use crate::file::{Patch, Patches};
+use crate::file::{Patch, Patches, RECORD_SIZE};
 use crate::object::{Loss, ObjectAt};
 use crate::pool::Pool;
 use crate::zil::IntentLog;
@@ -54,10 +54,10 @@ struct Replay {
 }
 
 impl FileSystem {
-    /// The file system with its intent log applied. What goes wrong on the way is added to
+    /// The file system with its intent log applied; `record_size` is the property, if that is known. What goes wrong on the way is added to
     /// [`FileSystem::losses`]; what was applied until then stays.
     #[must_use]
-    pub fn replayed(self, pool: &Pool) -> Self {
+    pub fn replayed(self, pool: &Pool, record_size: Option<u64>) -> Self {
         let Some(log) = IntentLog::of(pool, self.set()) else { return self };
         let mut losses = self.losses().to_vec();
         let mut replay = Replay { fs: self, overlay: Overlay::default() };
@@ -74,7 +74,7 @@ impl FileSystem {
         }
         losses.extend(blocks.end().and_then(|end| end.loss()).cloned());
         let Replay { fs, overlay } = replay;
-        fs.with(overlay, losses)
+        fs.with(overlay, record_size.unwrap_or(RECORD_SIZE), losses)
     }
 }
 

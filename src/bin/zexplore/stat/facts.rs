@@ -13,7 +13,7 @@ use zfsp_grammar::tree::Value as Said;
 use zfsp_grammar::znode::ZnodeFlags;
 
 use crate::session::Session;
-use crate::style::{BAD, DIM, TITLE, size, styled};
+use crate::style::{BAD, DIM, ODD, TITLE, size, styled};
 use crate::table::{Align, Cell, Table};
 
 /// Bytes of a value that are shown.
@@ -111,6 +111,9 @@ fn of_inode(session: &mut Session<'_>, location: &Location, inode: &Inode) -> St
         fact("scan stamp", value(stamp));
     }
     let mut out = table.to_string();
+    if attributes.is_guessed {
+        out.push_str(&format!("  {}\n", styled(ODD, "the layout of these attributes is lost: guessed")));
+    }
     for loss in &attributes.losses {
         session.warn(loss);
         out.push_str(&format!("  {}\n", styled(BAD, loss)));

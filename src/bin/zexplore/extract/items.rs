@@ -1,0 +1,156 @@
+//! What is to be extracted, one after the other: each directory before what is in it.
+
+use zfsp::dataset::Dataset;
+use zfsp::file::File;
+use zfsp::fs::Inode;
+use zfsp::namespace::{Entry, Found, Location, Namespace, Place, Walk};
+use zfsp::volume::Volume;
+use zfsp_grammar::mode::FileType;
+
+use super::note::Note;
+
+/// Something to be extracted.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// From the place on.
+    pub(super) path: Vec<u8>,
+    /// Its last part; empty for the place itself.
+    pub(super) name: Vec<u8>,
+    /// Directories above it.
+    pub(super) depth: usize,
+    /// What it is.
+    pub(super) what: What,
+}
+
+/// What can be extracted.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Inode(Box<Inode>),
+    Volume(Box<Volume>),
+}
+
+impl What {
+    pub(super) fn kind(&self) -> FileType {
+        match self {
+            Self::Inode(inode) => inode.kind(),
+            Self::Volume(_) => FileType::REGULAR,
+        }
+    }
+
+    /// Its content.
+    pub(super) fn open(&self) -> File {
+        match self {
+            Self::Inode(inode) => inode.open(),
+            Self::Volume(volume) => volume.data(),
+        }
+    }
+
+    /// The same for all names of a file: its object set, and its object.
+    pub(super) fn key(&self) -> (u64, u64) {
+        match self {
+            Self::Inode(inode) => (inode.fs().set().id, inode.number),
+            Self::Volume(volume) => (volume.set().id, 1),
+        }
+    }
+
+    /// True if it may have other names.
+    pub(super) fn is_linked(&self) -> bool {
+        matches!(self, Self::Inode(inode) if inode.attributes.links > 1 && !inode.is_directory())
+    }
+}
+
+impl From<&Place> for What {
+    fn from(place: &Place) -> Self {
+        match place {
+            Place::Inode(inode) => Self::Inode(inode.clone()),
+            Place::Volume(volume) => Self::Volume(volume.clone()),
+        }
+    }
+}
+
+/// What is met on the way.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    Item(Item),
+    /// Something is not there, or must not be.
+    Note(Note),
+}
+
+/// All that is at and below a place.
+#[derive(Debug)]
+pub(super) struct Items<'n> {
+    walk: Walk<'n>,
+}
+
+impl<'n> Items<'n> {
+    pub(super) fn of(names: &'n Namespace<'n>, location: &Location) -> Self {
+        Self { walk: names.walk(location, usize::MAX) }
+    }
+
+    /// Leaves out what is in the directory that was given last.
+    #[cfg(unix)]
+    pub(super) fn leave_out(&mut self) {
+        self.walk.leave_out();
+    }
+}
+
+impl Iterator for Items<'_> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        let Entry { path, name, depth, found, .. } = self.walk.next()?;
+        if let Some(why) = objection(&name).filter(|_| depth > 0) {
+            // the names in a directory may be lost even so
+            if !matches!(found, Found::LostEntries(_)) {
+                self.walk.leave_out();
+                return Some(Event::Note(Note::refused(&path, "name", why)));
+            }
+        }
+        let what = match found {
+            Found::Inode(inode) => What::Inode(inode),
+            Found::Volume(volume) => What::Volume(volume),
+            Found::Lost(_, loss) => return Some(Event::Note(Note::lost(&path, "file", loss))),
+            Found::LostEntries(loss) => return Some(Event::Note(Note::lost(&path, "entries", loss))),
+            Found::LostDataset(why) => return Some(Event::Note(Note::lost(&path, "dataset", why))),
+        };
+        Some(Event::Item(Item { path, name, depth, what }))
+    }
+}
+
+/// Why there must be no file of this name.
+pub(super) fn objection(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [] => Some("there is none"),
+        b"." | b".." => Some("it means another directory"),
+        name if name.contains(&b'/') => Some("it has a slash"),
+        name if name.contains(&0) => Some("it has a NUL"),
+        _ => None,
+    }
+}
+
+/// What a file is called that is extracted alone.
+pub(super) fn alone(location: &Location, dataset: &Dataset) -> Vec<u8> {
+    let last = location.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    match (&location.place, last) {
+        (Place::Inode(inode), []) => format!("object-{}", inode.number).into_bytes(),
+        (Place::Volume(_), _) => {
+            dataset.name.rsplit('/').next().unwrap_or_default().replace(['/', '\0'], "_").into_bytes()
+        }
+        (Place::Inode(_), last) => last.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::objection;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in [&b""[..], b".", b"..", b"a/b", b"/", b"../x", b"a\0b"] {
+            assert!(objection(name).is_some(), "{name:?}");
+        }
+        for name in [&b"..."[..], b".a", b"-rf", b"a\\b", b"\xff\n"] {
+            assert!(objection(name).is_none(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Properties of the pool: those that are set, what its configuration says, and what it counts.
+//!
+//! What only a running system knows (`health`, `free`, `load_guid`) is not here. Handbook: `docs/format/11-dsl.md`, 11.1
+//! and 11.17, and `docs/format/13-space.md`.
+
+use std::collections::BTreeSet;
+
+use zfsp_grammar::bonus::Bonus;
+use zfsp_grammar::ddt::Bucket;
+use zfsp_grammar::dsl::feature::FEATURES;
+use zfsp_grammar::dsl::pool_property::{PROPERTIES, find};
+use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::zap::value::Integers;
+
+use super::resolve;
+use super::{Setting, Source, Value};
+use crate::block::Why;
+use crate::dataset::Dsl;
+use crate::error::Result;
+use crate::object::{DNODE, Loss};
+use crate::vdev::config::{VdevConfig, VdevKind};
+
+/// The pool directory.
+const DIRECTORY: u64 = 1;
+/// From here on features say what a pool has, not its version.
+const WITH_FEATURES: u64 = 5000;
+
+type Answer = Result<Option<(Value, Source)>>;
+
+/// A property, and how it is found.
+type Computed = (&'static str, fn(&Dsl<'_>) -> Answer);
+
+/// What nobody sets.
+const FACTS: &[Computed] = &[
+    ("size", size),
+    ("guid", |dsl| fact(Value::Number(dsl.pool.guid))),
+    ("dedupratio", dedupratio),
+    ("freeing", |dsl| fact(Value::Bytes(charged(dsl, "$FREE")))),
+    ("leaked", |dsl| fact(Value::Bytes(charged(dsl, "$LEAK")))),
+    ("checkpoint", checkpoint),
+    ("bcloneused", |dsl| cloned(dsl, |used, _| Value::Bytes(used))),
+    ("bclonesaved", |dsl| cloned(dsl, |_, saved| Value::Bytes(saved))),
+    ("bcloneratio", |dsl| cloned(dsl, |used, saved| Value::Ratio(ratio(used.saturating_add(saved), used)))),
+    ("dedup_table_size", dedup_table_size),
+    ("last_scrubbed_txg", last_scrubbed_txg),
+];
+
+/// What is set, but stands elsewhere than the others, or means the number of something.
+const SETTINGS: &[Computed] = &[
+    ("version", version),
+    ("bootfs", bootfs),
+    ("comment", |dsl| configured(dsl, "comment", "-")),
+    ("compatibility", |dsl| configured(dsl, "compatibility", "off")),
+];
+
+/// Properties as they are found, and what is lost.
+#[derive(Default)]
+struct Found {
+    all: Vec<Setting>,
+    losses: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, name: &str, answer: Answer) {
+        match answer {
+            Ok(Some((value, source))) => self.all.push(Setting { name: name.to_owned(), value, source }),
+            Ok(None) => {}
+            Err(error) => self.losses.push(format!("{name}: {error}")),
+        }
+    }
+}
+
+impl Dsl<'_> {
+    /// All properties of the pool, those of features last, and what is lost of them.
+    #[must_use]
+    pub fn pool_properties(&self) -> (Vec<Setting>, Vec<String>) {
+        let mut found = Found::default();
+        FACTS.iter().for_each(|(name, answer)| found.add(name, answer(self)));
+        let (settings, losses) = self.pool_settings();
+        found.all.extend(settings);
+        found.losses.extend(losses);
+        for (name, state) in self.features(&mut found.losses) {
+            found.all.push(Setting { name, value: Value::Text(state.into()), source: Source::Local });
+        }
+        (found.all, found.losses)
+    }
+
+    /// Those properties of the pool that can be set, and what is lost of them.
+    #[must_use]
+    pub fn pool_settings(&self) -> (Vec<Setting>, Vec<String>) {
+        let mut found = Found::default();
+        SETTINGS.iter().for_each(|(name, answer)| found.add(name, answer(self)));
+        let list = match self.pool.directory_number("pool_props") {
+            Ok(list) => self.zap(list.unwrap_or_default()),
+            Err(error) => {
+                found.losses.push(format!("pool_props: {error}"));
+                return (found.all, found.losses);
+            }
+        };
+        let native = PROPERTIES.iter().map(|property| property.name).filter(|name| !OBSOLETE.contains(name));
+        let names: BTreeSet<&str> = native.chain(list.iter().map(|(name, _)| name)).collect();
+        for name in names.into_iter().filter(|name| !SETTINGS.iter().any(|(elsewhere, _)| elsewhere == name))
+        {
+            found.add(name, list.get(name).map_err(Into::into).map(|stored| of_list(name, stored)));
+        }
+        (found.all, found.losses)
+    }
+
+    /// `feature@name` of those that the format knows, and whether they are in use; then the others.
+    fn features(&self, losses: &mut Vec<String>) -> Vec<(String, &'static str)> {
+        let counts = ["features_for_read", "features_for_write"].map(|key| {
+            let read = self.pool.directory_number(key).unwrap_or_else(|error| {
+                losses.push(format!("{key}: {error}"));
+                None
+            });
+            let all = self.zap(read.unwrap_or_default());
+            losses.extend(all.losses.iter().map(|loss| format!("{key}: {loss}")));
+            all
+        });
+        let state = |count: Option<u64>| match count {
+            Some(0) => "enabled",
+            Some(_) => "active",
+            None => "disabled",
+        };
+        let count = |guid: &str| counts.iter().find_map(|all| all.left(guid)).and_then(Integers::first);
+        let known = FEATURES
+            .iter()
+            .map(|feature| (format!("feature@{}", feature.name()), state(count(feature.guid))));
+        let unknown = counts.iter().flat_map(|all| all.iter());
+        let unknown = unknown.filter(|(guid, _)| !FEATURES.iter().any(|feature| feature.guid == *guid));
+        known.chain(unknown.map(|(guid, n)| (format!("unsupported@{guid}"), state(n.first())))).collect()
+    }
+}
+
+/// Properties that are listed only where they are set.
+const OBSOLETE: [&str; 1] = ["dedupditto"];
+
+fn fact(value: Value) -> Answer {
+    Ok(Some((value, Source::None)))
+}
+
+fn of_list(name: &str, stored: Option<&Integers>) -> Option<(Value, Source)> {
+    match (stored, find(name)) {
+        (Some(stored), Some(property)) => Some((resolve::value(property, stored), Source::Local)),
+        (Some(stored), None) => Some((resolve::plain(stored), Source::Local)),
+        (None, Some(property)) => Some((resolve::default(property), Source::Default)),
+        (None, None) => None,
+    }
+}
+
+/// Of what can be allocated, logs aside: whole metaslabs.
+fn size(dsl: &Dsl<'_>) -> Answer {
+    let counts = |vdev: &&VdevConfig| {
+        !vdev.is_log && !matches!(vdev.kind, VdevKind::Indirect | VdevKind::Hole | VdevKind::Missing)
+    };
+    let sizes = dsl.pool.config.children.iter().filter(counts).filter_map(metaslabs);
+    fact(Value::Bytes(sizes.fold(0, u64::saturating_add)))
+}
+
+/// Writers make a sixth as many of a vdev at most.
+const MOST_METASLABS: u64 = 1 << 20;
+
+/// Bytes of the metaslabs of a vdev. Those of a dRAID begin and end with a stripe (21.2).
+fn metaslabs(vdev: &VdevConfig) -> Option<u64> {
+    let shift = u32::try_from(vdev.metaslab_shift?).ok()?;
+    let count = vdev.asize?.checked_shr(shift)?;
+    let Some(draid) = vdev.draid else { return Some(count.unbounded_shl(shift)) };
+    let width = draid.ndata.checked_add(draid.nparity)?;
+    let stripe = width.checked_mul(1u64.checked_shl(u32::try_from(draid.ashift).ok()?)?)?;
+    let size = |metaslab: u64| {
+        let end = metaslab.checked_add(1)?.checked_mul(1u64.checked_shl(shift)?)?;
+        let start = metaslab.checked_shl(shift)?.checked_next_multiple_of(stripe)?;
+        let size = end.saturating_sub(start);
+        size.checked_sub(size.checked_rem(stripe)?)
+    };
+    (0..count.min(MOST_METASLABS)).map(size).try_fold(0u64, |sum, size| sum.checked_add(size?))
+}
+
+fn version(dsl: &Dsl<'_>) -> Answer {
+    Ok(Some(match dsl.pool.uberblock.version {
+        WITH_FEATURES => (Value::Text("-".into()), Source::Default),
+        version => (Value::Number(version), Source::Local),
+    }))
+}
+
+fn bootfs(dsl: &Dsl<'_>) -> Answer {
+    let number = dsl.zap(dsl.pool.directory_number("pool_props")?.unwrap_or_default()).number("bootfs")?;
+    Ok(Some(match number.filter(|number| *number != 0) {
+        Some(object) => {
+            let name = dsl.name(object).map_or_else(|| format!("#{object}"), str::to_owned);
+            (Value::Text(name), Source::Local)
+        }
+        None => (Value::Text("-".into()), Source::Default),
+    }))
+}
+
+fn configured(dsl: &Dsl<'_>, key: &str, default: &str) -> Answer {
+    Ok(Some(match dsl.pool.configured(key)? {
+        Some(text) => (Value::Text(text), Source::Local),
+        None => (Value::Text(default.to_owned()), Source::Default),
+    }))
+}
+
+/// Space that one of the pool's own directories has to answer for.
+fn charged(dsl: &Dsl<'_>, name: &str) -> u64 {
+    let name = format!("{}/{name}", dsl.pool.name);
+    dsl.datasets.dirs.iter().find(|dir| dir.name == name).map_or(0, |dir| dir.phys.used_bytes.0)
+}
+
+/// What only the checkpoint has still in use.
+fn checkpoint(dsl: &Dsl<'_>) -> Answer {
+    if dsl.zap(DIRECTORY).get("com.delphix:zpool_checkpoint")?.is_none() {
+        return fact(Value::Text("-".into()));
+    }
+    let mut freed = 0u64;
+    for zap in dsl.pool.config.children.iter().filter_map(|vdev| vdev.top_zap) {
+        let Some(map) = dsl.zap(zap).number("com.delphix:pool_checkpoint_sm")? else { continue };
+        let object = dsl.pool.mos.object(map)?;
+        match object.dnode().map(|dnode| dnode.bonus) {
+            Some(Bonus::SpaceMap(header)) => freed = freed.saturating_add(header.alloc.unsigned_abs()),
+            _ => return Err(Loss::new(object.at.block(0, DNODE), Why::Corrupt("no space map".into())).into()),
+        }
+    }
+    fact(Value::Bytes(freed))
+}
+
+/// Space of blocks with several references, and what is saved by them.
+fn cloned(dsl: &Dsl<'_>, tell: fn(u64, u64) -> Value) -> Answer {
+    let (mut used, mut saved) = (0u64, 0u64);
+    let directory = dsl.zap(DIRECTORY);
+    for (_, value) in directory.iter().filter(|(key, _)| key.starts_with("com.fudosecurity:brt:vdev:")) {
+        let object = dsl.pool.mos.object(value.first().unwrap_or_default())?;
+        if let Some(Bonus::Brt(table)) = object.dnode().map(|dnode| dnode.bonus) {
+            used = used.saturating_add(table.usedspace.0);
+            saved = saved.saturating_add(table.savedspace.0);
+        }
+    }
+    fact(tell(used, saved))
+}
+
+/// In hundredths.
+fn ratio(of: u64, to: u64) -> u64 {
+    of.saturating_mul(100).checked_div(to).unwrap_or(100)
+}
+
+fn dedupratio(dsl: &Dsl<'_>) -> Answer {
+    let all = dsl.zap(dsl.pool.directory_number("DDT-statistics")?.unwrap_or_default());
+    let (mut stored, mut referenced) = (0u64, 0u64);
+    for (_, buckets) in all.iter() {
+        for bucket in buckets.bytes.chunks(BUCKET) {
+            let Ok((_, bucket)) = Bucket::parse(Input::new(bucket, Order::Big)) else { continue };
+            stored = stored.saturating_add(bucket.dsize.0);
+            referenced = referenced.saturating_add(bucket.ref_dsize.0);
+        }
+    }
+    fact(Value::Ratio(ratio(referenced, stored)))
+}
+
+/// Bytes of a bucket of the histograms.
+const BUCKET: usize = 64;
+
+/// Of the tables themselves, without their logs.
+fn dedup_table_size(dsl: &Dsl<'_>) -> Answer {
+    let is_table = |key: &str| key.starts_with("DDT-") && key.contains("-zap-");
+    let directory = dsl.zap(DIRECTORY);
+    let mut tables = Vec::new();
+    for (key, value) in directory.iter().filter(|(key, _)| key.starts_with("DDT-")) {
+        let Some(object) = value.first() else { continue };
+        if is_table(key) {
+            tables.push(object);
+        } else if key != "DDT-statistics" {
+            let of_checksum = dsl.zap(object);
+            tables.extend(of_checksum.iter().filter(|(key, _)| is_table(key)).filter_map(|(_, n)| n.first()));
+        }
+    }
+    let mut size = 0u64;
+    for table in tables {
+        size = size.saturating_add(dsl.pool.mos.object(table)?.used);
+    }
+    fact(Value::Bytes(size))
+}
+
+fn last_scrubbed_txg(dsl: &Dsl<'_>) -> Answer {
+    let txg = dsl.zap(DIRECTORY).number("last_scrubbed_txg")?;
+    fact(Value::Number(txg.unwrap_or_default()))
+}
