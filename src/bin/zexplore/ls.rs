@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
+use rayon::prelude::*;
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::{escaped, unescaped};
 use zfsp::namespace::{Entry, Found, Links, Location, Namespace, Place};
@@ -166,17 +167,21 @@ impl<W: Write> Listing<'_, '_, W> {
         Ok(below)
     }
 
-    /// Makes a row of an entry, or prints it right away if a program reads it.
-    fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Option<manifest::Line>)>) {
+    /// Makes a row of an entry, with its line of JSON if a program reads it.
+    fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Vec<u8>)>) {
         lost(self.session, entry);
         if matches!(entry.found, Found::LostEntries(_)) {
             return;
         }
-        let json = self.session.global.json.then(|| line(entry, Depth::Attributes));
+        let mut json = Vec::new();
+        if self.session.global.json {
+            // into memory nothing fails
+            let _ = manifest::write(&line(entry, Depth::Attributes), &mut json);
+        }
         rows.push((Row::of(entry, place), json));
     }
 
-    fn rows(&mut self, mut rows: Vec<(Row, Option<manifest::Line>)>) -> io::Result<()> {
+    fn rows(&mut self, mut rows: Vec<(Row, Vec<u8>)>) -> io::Result<()> {
         let options = self.options;
         let stat = |row: &Row| row.stat.as_ref().map(|stat| (stat.mtime, stat.size)).unwrap_or_default();
         if options.by_time {
@@ -190,33 +195,29 @@ impl<W: Write> Listing<'_, '_, W> {
             rows.reverse();
         }
         if self.session.global.json {
-            return rows
-                .iter()
-                .filter_map(|(_, json)| json.as_ref())
-                .try_for_each(|json| manifest::write(json, &mut self.out));
+            return rows.iter().try_for_each(|(_, json)| self.out.write_all(json));
         }
         if options.null {
             return rows
                 .iter()
                 .try_for_each(|(row, _)| self.out.write_all(&[&row.name, b"\0".as_slice()].concat()));
         }
-        let mut heads = vec![("", Align::Right)];
-        heads.extend(COLUMNS);
-        let mut table = Table::new(&heads);
-        let sizes = if options.human { Sizes::Human } else { Sizes::Exact };
-        let number = |row: &Row| match &row.stat {
-            Some(stat) if options.inode => Cell::new(stat.ino),
-            _ => Cell::default(),
+        // the cells of a large directory would take more memory than its rows: they are made twice
+        let widths = match rows.len() > PART {
+            true => {
+                rows.par_chunks(PART).map(|part| table(options, part).widths()).reduce(Vec::new, |a, b| {
+                    if a.is_empty() { b } else { a.iter().zip(b).map(|(a, b)| b.max(*a)).collect() }
+                })
+            }
+            false => Vec::new(),
         };
         // the name is behind the columns as it is: its width does not matter
-        let mut labels = Vec::new();
-        for (row, _) in &rows {
-            let mut cells = vec![number(row)];
-            cells.extend(if options.long { row.cells(sizes) } else { Vec::new() });
-            table.row(cells);
-            labels.push(row.label(options.long));
-        }
-        write!(self.out, "{}", table.beside(&labels))
+        let text = |part: &[(Row, Vec<u8>)]| {
+            let labels: Vec<String> = part.iter().map(|(row, _)| row.label(options.long)).collect();
+            table(options, part).at_least(&widths).beside(&labels)
+        };
+        let texts: Vec<String> = rows.par_chunks(PART).map(text).collect();
+        texts.iter().try_for_each(|text| self.out.write_all(text.as_bytes()))
     }
 
     fn blank(&mut self) -> io::Result<()> {
@@ -225,4 +226,24 @@ impl<W: Write> Listing<'_, '_, W> {
             false => writeln!(self.out),
         }
     }
+}
+
+/// Rows that become text at once.
+const PART: usize = 1024;
+
+/// The columns of a part of a directory.
+fn table(options: &Options, part: &[(Row, Vec<u8>)]) -> Table {
+    let mut heads = vec![("", Align::Right)];
+    heads.extend(COLUMNS);
+    let mut table = Table::new(&heads);
+    let sizes = if options.human { Sizes::Human } else { Sizes::Exact };
+    for (row, _) in part {
+        let number = match &row.stat {
+            Some(stat) if options.inode => Cell::new(stat.ino),
+            _ => Cell::default(),
+        };
+        let columns = if options.long { row.cells(sizes) } else { Vec::new() };
+        table.row([number].into_iter().chain(columns));
+    }
+    table
 }
