@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
 use rayon::prelude::*;
+use zfsp::dataset::Dataset;
+use zfsp::fs::FileSystem;
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::{escaped, unescaped};
 use zfsp::namespace::{Entry, Found, Links, Location, Namespace, Place};
@@ -92,7 +94,18 @@ struct Listing<'l, 's, W> {
     out: W,
 }
 
-impl<W: Write> Listing<'_, '_, W> {
+/// A directory that is still to be listed: there may be many.
+struct Below<'l> {
+    /// As it is shown.
+    name: Vec<u8>,
+    /// From the root of its dataset on.
+    path: Vec<u8>,
+    dataset: &'l Dataset,
+    fs: FileSystem,
+    number: u64,
+}
+
+impl<'l, W: Write> Listing<'l, '_, W> {
     fn places(&mut self, places: &[(Vec<u8>, Location)]) -> io::Result<()> {
         let is_listed = |location: &Location| {
             !self.options.directory && matches!(&location.place, Place::Inode(inode) if inode.is_directory())
@@ -117,25 +130,33 @@ impl<W: Write> Listing<'_, '_, W> {
 
     /// A directory, and if that is asked for, all below it.
     fn directory(&mut self, name: &[u8], location: &Location, has_title: bool) -> io::Result<()> {
-        let mut left = vec![(name.to_vec(), location.clone())];
-        let mut is_first = true;
-        while let Some((name, location)) = left.pop() {
-            if !std::mem::take(&mut is_first) {
-                self.blank()?;
-            }
-            if has_title && !self.options.null && !self.session.global.json {
-                writeln!(self.out, "{}:", styled(TITLE, escaped(&name)))?;
-            }
-            let below = self.entries(&name, &location)?;
-            if self.options.recursive {
-                left.extend(below.into_iter().rev());
+        self.title(name, has_title)?;
+        let mut left = self.entries(name, location)?;
+        left.reverse();
+        while let Some(Below { name, path, dataset, fs, number }) = left.pop() {
+            self.blank()?;
+            self.title(&name, has_title)?;
+            match fs.inode(number) {
+                Ok(inode) => {
+                    let (dataset, place) = (dataset.clone(), Place::Inode(Box::new(inode)));
+                    let inner = Location { dataset, path, crosses: location.crosses, place };
+                    left.extend(self.entries(&name, &inner)?.into_iter().rev());
+                }
+                Err(loss) => self.session.warn(format_args!("{}: {loss}", escaped(&name))),
             }
         }
         Ok(())
     }
 
-    /// What is in a directory; returns the directories among it.
-    fn entries(&mut self, name: &[u8], location: &Location) -> io::Result<Vec<(Vec<u8>, Location)>> {
+    fn title(&mut self, name: &[u8], is_wanted: bool) -> io::Result<()> {
+        match is_wanted && !self.options.null && !self.session.global.json {
+            true => writeln!(self.out, "{}:", styled(TITLE, escaped(name))),
+            false => Ok(()),
+        }
+    }
+
+    /// What is in a directory; returns the directories among it that are to be listed.
+    fn entries(&mut self, name: &[u8], location: &Location) -> io::Result<Vec<Below<'l>>> {
         let (mut rows, mut below) = (Vec::new(), Vec::new());
         for entry in self.names.walk(location, 1) {
             // the directory itself comes first
@@ -156,10 +177,8 @@ impl<W: Write> Listing<'_, '_, W> {
                 } else {
                     [&location.path, b"/".as_slice(), &entry.path].concat()
                 };
-                let place = Place::Inode(inode.clone());
-                let inner =
-                    Location { dataset: entry.dataset.clone(), path, crosses: location.crosses, place };
-                below.push(([name, slash, &entry.path].concat(), inner));
+                let (name, fs) = ([name, slash, &entry.path].concat(), inode.fs().clone());
+                below.push(Below { name, path, dataset: entry.dataset, fs, number: inode.number });
             }
             self.take(&entry, name, &mut rows);
         }
