@@ -42,6 +42,7 @@ fn main() -> io::Result<()> {
     let file = Plan { data: gib << 30, file: gib << 30, attributes: Attributes::System, ..Plan::default() };
     println!("\none file                     read+check           cat   ratio   peak memory");
     cat("128 KiB records", &file)?;
+    cat("128 KiB records, lz4", &Plan { is_packed: true, ..file.clone() })?;
     cat("8 KiB records", &Plan { record: 8 << 10, ..file.clone() })?;
     cat("16 MiB records", &Plan { record: 16 << 20, ..file })
 }

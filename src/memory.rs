@@ -21,13 +21,17 @@ const MOST_SHARED: usize = 64 << 20;
 
 /// So many bytes of any content: they mean something when they were filled.
 pub(crate) fn buffer(len: usize) -> Vec<u8> {
-    let mut bytes = if len <= MOST_OWN { OWN.take() } else { Vec::new() };
-    if bytes.capacity() < len && len >= LEAST_SHARED {
-        bytes = shared().take(len);
-    }
-    if bytes.capacity() < len {
-        return vec![0; len];
-    }
+    let own = if len <= MOST_OWN { OWN.take() } else { Vec::new() };
+    if own.capacity() < len { lasting(len) } else { resized(own, len) }
+}
+
+/// The same from what all threads share: with room for no more than twice as much.
+fn lasting(len: usize) -> Vec<u8> {
+    let found = if len >= LEAST_SHARED { shared().take(len) } else { Vec::new() };
+    if found.capacity() < len { vec![0; len] } else { resized(found, len) }
+}
+
+fn resized(mut bytes: Vec<u8>, len: usize) -> Vec<u8> {
     bytes.resize(len, 0);
     bytes
 }

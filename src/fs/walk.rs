@@ -64,6 +64,8 @@ struct Level {
 
 /// Entries whose attributes are read at once.
 const AT_ONCE: usize = 2048;
+/// Entries that are read sooner than another thread would wake up.
+const FEW: usize = 32;
 /// Directories within each other: paths are put together of their names.
 const DEEPEST: usize = 10_000;
 
@@ -141,14 +143,14 @@ fn inodes(directory: &Inode, entries: Vec<DirEntry>) -> Vec<(DirEntry, Result<In
     let mut numbered: Vec<(usize, DirEntry)> = entries.into_iter().enumerate().collect();
     numbered.sort_by_key(|(_, entry)| entry.object);
     let fs = directory.fs();
-    let mut read: Vec<_> = numbered
-        .into_par_iter()
-        .with_min_len(32)
-        .map(|(n, entry)| {
-            let inode = fs.inode(entry.object);
-            (n, entry, inode)
-        })
-        .collect();
+    let read = |(n, entry): (usize, DirEntry)| {
+        let inode = fs.inode(entry.object);
+        (n, entry, inode)
+    };
+    let mut read: Vec<_> = match numbered.len() <= FEW {
+        true => numbered.into_iter().map(read).collect(),
+        false => numbered.into_par_iter().with_min_len(FEW).map(read).collect(),
+    };
     read.sort_by_key(|(n, ..)| *n);
     read.into_iter().map(|(_, entry, inode)| (entry, inode)).collect()
 }

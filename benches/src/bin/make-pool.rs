@@ -20,6 +20,9 @@ struct Args {
     /// Bytes of a block of a file
     #[arg(long, default_value = "128K", value_parser = bytes)]
     record: u64,
+    /// Blocks of files that lz4 halves
+    #[arg(long)]
+    packed: bool,
     /// Files in a directory
     #[arg(long, default_value = "1000")]
     in_a_directory: u64,
@@ -38,12 +41,13 @@ struct Args {
 }
 
 fn main() -> std::io::Result<()> {
-    let Args { folder, data, file, record, in_a_directory, system_attributes, shape, ashift, name } =
+    let Args { folder, data, file, record, packed, in_a_directory, system_attributes, shape, ashift, name } =
         Args::parse();
     std::fs::create_dir_all(&folder)?;
     let attributes = if system_attributes { Attributes::System } else { Attributes::Znode };
     let record = record as usize;
-    let plan = Plan { name, shape, ashift, data, file, record, in_a_directory, attributes };
+    let plan =
+        Plan { name, shape, ashift, data, file, record, is_packed: packed, in_a_directory, attributes };
     for path in make(&folder, &plan)? {
         println!("{}", path.display());
     }

@@ -43,9 +43,10 @@ pub(super) fn write(space: &mut Space, plan: &Plan) -> io::Result<FileSystem> {
             }
             left -= size;
             let number = directory + 1 + n;
-            let mut tree = Tree::new(ObjectType::PLAIN_FILE_CONTENTS, plan.record);
+            let mut tree = Tree::new(ObjectType::PLAIN_FILE_CONTENTS, plan.record).packed(plan.is_packed);
+            let noise_len = if plan.is_packed { plan.record / 2 } else { plan.record };
             for _ in 0..size.div_ceil(plan.record as u64) {
-                tree.push(space, noise.block(plan.record))?;
+                tree.push(space, noise.block(noise_len))?;
             }
             let file = Inode { kind: FILE, permissions: 0o644, size, parent: directory };
             dnodes.set(number, &file.onto(tree.finish(space)?, plan.attributes));

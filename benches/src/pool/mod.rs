@@ -35,6 +35,8 @@ pub struct Plan {
     pub file: u64,
     /// Bytes of a block of a file.
     pub record: usize,
+    /// Half of each block of a file is zeros, so that it is worth being compressed.
+    pub is_packed: bool,
     /// Files in a directory.
     pub in_a_directory: u64,
     /// What a file knows about itself.
@@ -51,6 +53,7 @@ impl Default for Plan {
             data: 1 << 30,
             file: 256 << 20,
             record: 128 << 10,
+            is_packed: false,
             in_a_directory: 1000,
             attributes: Attributes::Znode,
         }

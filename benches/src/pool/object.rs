@@ -13,6 +13,8 @@ const INDIRECT: usize = 128 << 10;
 /// The blocks of an object, as they come.
 pub(super) struct Tree {
     kind: ObjectType,
+    /// Its data blocks are worth being compressed.
+    is_packed: bool,
     block_size: usize,
     blocks: u64,
     start: Option<u64>,
@@ -34,7 +36,12 @@ pub(super) struct Dnode {
 
 impl Tree {
     pub(super) fn new(kind: ObjectType, block_size: usize) -> Self {
-        Self { kind, block_size, blocks: 0, start: None, levels: Vec::new() }
+        let is_packed = kind != ObjectType::PLAIN_FILE_CONTENTS;
+        Self { kind, is_packed, block_size, blocks: 0, start: None, levels: Vec::new() }
+    }
+
+    pub(super) fn packed(self, is_packed: bool) -> Self {
+        Self { is_packed, ..self }
     }
 
     /// The next data block; zeros are added.
@@ -51,8 +58,8 @@ impl Tree {
     }
 
     fn put(&mut self, space: &mut Space, level: usize, bytes: &[u8], fill: u64) -> io::Result<()> {
-        let is_metadata = level > 0 || self.kind != ObjectType::PLAIN_FILE_CONTENTS;
-        let block = Block { kind: self.kind, level: level as u8, fill, bytes, is_metadata };
+        let is_packed = level > 0 || self.is_packed;
+        let block = Block { kind: self.kind, level: level as u8, fill, bytes, is_packed };
         let pointer = space.put(&block)?;
         if self.levels.len() <= level {
             self.levels.push((Vec::new(), 0));
@@ -157,8 +164,7 @@ pub(super) fn object_set(space: &mut Space, kind: u64, dnodes: Dnodes) -> io::Re
     bytes.resize(704, 0);
     bytes.extend(words(&[kind]));
     bytes.resize(1024, 0);
-    let block =
-        Block { kind: ObjectType::OBJSET, level: 0, fill: meta.fill, bytes: &bytes, is_metadata: true };
+    let block = Block { kind: ObjectType::OBJSET, level: 0, fill: meta.fill, bytes: &bytes, is_packed: true };
     debug_assert_eq!(meta.fill, dnodes.count);
     space.put(&block)
 }

@@ -221,21 +221,17 @@ impl<'l, W: Write> Listing<'l, '_, W> {
                 .iter()
                 .try_for_each(|(row, _)| self.out.write_all(&[&row.name, b"\0".as_slice()].concat()));
         }
-        // the cells of a large directory would take more memory than its rows: they are made twice
-        let widths = match rows.len() > PART {
-            true => {
-                rows.par_chunks(PART).map(|part| table(options, part).widths()).reduce(Vec::new, |a, b| {
-                    if a.is_empty() { b } else { a.iter().zip(b).map(|(a, b)| b.max(*a)).collect() }
-                })
-            }
-            false => Vec::new(),
-        };
         // the name is behind the columns as it is: its width does not matter
-        let text = |part: &[(Row, Vec<u8>)]| {
+        let text = |part: &[(Row, Vec<u8>)], widths: &[usize]| {
             let labels: Vec<String> = part.iter().map(|(row, _)| row.label(options.long)).collect();
-            table(options, part).at_least(&widths).beside(&labels)
+            table(options, part).at_least(widths).beside(&labels)
         };
-        let texts: Vec<String> = rows.par_chunks(PART).map(text).collect();
+        if rows.len() <= PART {
+            return self.out.write_all(text(&rows, &[]).as_bytes());
+        }
+        // the cells of a large directory would take more memory than its rows: they are made twice
+        let widths = rows.par_chunks(PART).map(|part| table(options, part).widths()).reduce(Vec::new, wider);
+        let texts: Vec<String> = rows.par_chunks(PART).map(|part| text(part, &widths)).collect();
         texts.iter().try_for_each(|text| self.out.write_all(text.as_bytes()))
     }
 
@@ -249,6 +245,14 @@ impl<'l, W: Write> Listing<'l, '_, W> {
 
 /// Rows that become text at once.
 const PART: usize = 1024;
+
+/// The wider ones of the columns of two parts.
+fn wider(a: Vec<usize>, b: Vec<usize>) -> Vec<usize> {
+    match a.is_empty() {
+        true => b,
+        false => a.into_iter().zip(b).map(|(a, b)| a.max(b)).collect(),
+    }
+}
 
 /// The columns of a part of a directory.
 fn table(options: &Options, part: &[(Row, Vec<u8>)]) -> Table {
