@@ -245,7 +245,7 @@ fn attributes<'a, 'l>(
 ) -> impl FnMut(Input<'a>) -> Parsed<'a, Attributes<'a>> + use<'a, 'l> {
     move |mut i| {
         let (start, mut lengths) = (i.at(), lengths.iter());
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(layout.len());
         for (n, definition) in layout.iter().enumerate() {
             let length =
                 if definition.varies() { lengths.next() } else { Some(u64::from(definition.length)) };

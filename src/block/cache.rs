@@ -32,13 +32,13 @@ impl Key {
     }
 }
 
-/// Counts the bytes of blocks.
+/// Counts the memory of blocks, which may have been used for larger ones.
 #[derive(Clone)]
 struct Bytes;
 
 impl Weighter<Key, Arc<Block>> for Bytes {
     fn weight(&self, _: &Key, block: &Arc<Block>) -> u64 {
-        u64::try_from(block.bytes.len()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(block.bytes.capacity()).unwrap_or(u64::MAX).max(1)
     }
 }
 

@@ -35,7 +35,7 @@ use crate::object::{Loss, Object, ObjectAt};
 
 pub use patches::{Patch, Patches};
 pub use piece::{Piece, Pieces, Source};
-pub use stream::{Chunk, Content, zeros};
+pub use stream::{Chunk, Content, Data, zeros};
 
 /// The bytes of a file or volume.
 #[derive(Clone, Debug)]

@@ -1,13 +1,14 @@
 //! The content of a file from one end to the other: blocks are read in parallel, while those before them are used.
 
 use std::io::{self, Write};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::mpsc::sync_channel;
 
 use rayon::prelude::*;
 
 use super::File;
 use super::piece::{Piece, Source};
+use crate::memory;
 use crate::object::Loss;
 
 /// A stretch of a file that was read.
@@ -23,11 +24,34 @@ pub struct Chunk {
 #[derive(Clone, Debug)]
 pub enum Content {
     /// As many bytes as the range.
-    Data(Vec<u8>),
+    Data(Data),
     /// Zeros that take no space.
     Hole,
     /// They could not be had.
     Lost(Loss),
+}
+
+/// Bytes of a file. Their memory is used again for the next ones.
+#[derive(Clone, Debug)]
+pub struct Data(Vec<u8>);
+
+impl Deref for Data {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Data {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        memory::hand_back(std::mem::take(&mut self.0));
+    }
 }
 
 impl Chunk {
@@ -134,13 +158,13 @@ impl File {
 }
 
 /// `len` bytes behind `skip`; zeros where a block is shorter.
-fn cut(mut bytes: Vec<u8>, skip: u64, len: usize) -> Vec<u8> {
+fn cut(mut bytes: Vec<u8>, skip: u64, len: usize) -> Data {
     let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
     if skip > 0 {
         bytes.drain(..skip);
     }
     bytes.resize(len.min(LONGEST), 0);
-    bytes
+    Data(bytes)
 }
 
 /// Of a piece that is no hole: the largest block.

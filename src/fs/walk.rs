@@ -68,11 +68,13 @@ struct Level {
 /// Entries whose attributes are read at once: at the top, and the fewer, the deeper.
 const AT_ONCE: usize = 2048;
 /// Entries whose attributes are read at once everywhere.
-const FEW: usize = 8;
+const LEAST: usize = 8;
 /// Directories within each other. Each holds its entries until they are walked.
 const DEEPEST: usize = 4096;
 /// Bytes of a path: systems have 4096, but do not ask when names are made one below the other.
 const LONGEST_PATH: usize = 64 << 10;
+/// Entries that are read sooner than another thread would wake up.
+const FEW: usize = 32;
 
 impl Inode {
     /// The tree below it, itself first.
@@ -157,7 +159,7 @@ impl Level {
     /// The next entry, with what it leads to.
     fn next(&mut self, depth: usize) -> Option<(DirEntry, Result<Inode, Loss>)> {
         if self.ready.as_slice().is_empty() {
-            let count = AT_ONCE.checked_div(depth.saturating_add(1)).unwrap_or_default().max(FEW);
+            let count = AT_ONCE.checked_div(depth.saturating_add(1)).unwrap_or_default().max(LEAST);
             self.ready = inodes(&self.inode, self.entries.by_ref().take(count).collect()).into_iter();
         }
         self.ready.next()
@@ -169,14 +171,14 @@ fn inodes(directory: &Inode, entries: Vec<DirEntry>) -> Vec<(DirEntry, Result<In
     let mut numbered: Vec<(usize, DirEntry)> = entries.into_iter().enumerate().collect();
     numbered.sort_by_key(|(_, entry)| entry.object);
     let fs = directory.fs();
-    let mut read: Vec<_> = numbered
-        .into_par_iter()
-        .with_min_len(32)
-        .map(|(n, entry)| {
-            let inode = fs.inode(entry.object);
-            (n, entry, inode)
-        })
-        .collect();
+    let read = |(n, entry): (usize, DirEntry)| {
+        let inode = fs.inode(entry.object);
+        (n, entry, inode)
+    };
+    let mut read: Vec<_> = match numbered.len() <= FEW {
+        true => numbered.into_iter().map(read).collect(),
+        false => numbered.into_par_iter().with_min_len(FEW).map(read).collect(),
+    };
     read.sort_by_key(|(n, ..)| *n);
     read.into_iter().map(|(_, entry, inode)| (entry, inode)).collect()
 }

@@ -100,7 +100,7 @@ impl Object {
             block_size,
             span: u32::from(dnode.indblkshift).saturating_sub(BLKPTR_SHIFT),
             maxblkid: dnode.maxblkid,
-            pointers: dnode.blkptr.clone(),
+            pointers: dnode.blkptr,
             spill: dnode.spill,
             used: if dnode.flags.used_bytes() { dnode.used } else { dnode.used.saturating_mul(512) },
             bonuslen: dnode.bonuslen,

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use zfsp_benches::pool::{Plan, Shape, make};
+use zfsp_benches::pool::{Attributes, Plan, Shape, make};
 
 #[derive(Debug, Parser)]
 struct Args {
@@ -20,6 +20,15 @@ struct Args {
     /// Bytes of a block of a file
     #[arg(long, default_value = "128K", value_parser = bytes)]
     record: u64,
+    /// Blocks of files that lz4 halves
+    #[arg(long)]
+    packed: bool,
+    /// Files in a directory
+    #[arg(long, default_value = "1000")]
+    in_a_directory: u64,
+    /// System attributes, as ZPL 5 has them, and not znodes
+    #[arg(long)]
+    system_attributes: bool,
     /// `disk`, `mirror` of two, or `raidz1` of three
     #[arg(long, default_value = "disk", value_parser = shape)]
     shape: Shape,
@@ -32,9 +41,13 @@ struct Args {
 }
 
 fn main() -> std::io::Result<()> {
-    let Args { folder, data, file, record, shape, ashift, name } = Args::parse();
+    let Args { folder, data, file, record, packed, in_a_directory, system_attributes, shape, ashift, name } =
+        Args::parse();
     std::fs::create_dir_all(&folder)?;
-    let plan = Plan { name, shape, ashift, data, file, record: record as usize };
+    let attributes = if system_attributes { Attributes::System } else { Attributes::Znode };
+    let record = record as usize;
+    let plan =
+        Plan { name, shape, ashift, data, file, record, is_packed: packed, in_a_directory, attributes };
     for path in make(&folder, &plan)? {
         println!("{}", path.display());
     }

@@ -3,17 +3,21 @@
 //! One top-level vdev, one file system, pool version 1: the oldest has the fewest objects that a pool cannot be
 //! without. `zexplore` and `zdb` both read it.
 
+mod files;
 mod label;
 mod nvlist;
 mod object;
 mod space;
+mod zap;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use files::FileSystem;
 use nvlist::List;
-use object::{Dnode, Dnodes, Tree, object_set, zap};
+use object::{Dnode, Dnodes, Tree, object_set};
 use space::Space;
+use zap::{named, zap};
 use zfsp_grammar::object_type::ObjectType;
 
 /// What is to be made.
@@ -31,6 +35,12 @@ pub struct Plan {
     pub file: u64,
     /// Bytes of a block of a file.
     pub record: usize,
+    /// Half of each block of a file is zeros, so that it is worth being compressed.
+    pub is_packed: bool,
+    /// Files in a directory.
+    pub in_a_directory: u64,
+    /// What a file knows about itself.
+    pub attributes: Attributes,
 }
 
 impl Default for Plan {
@@ -43,8 +53,20 @@ impl Default for Plan {
             data: 1 << 30,
             file: 256 << 20,
             record: 128 << 10,
+            is_packed: false,
+            in_a_directory: 1000,
+            attributes: Attributes::Znode,
         }
     }
+}
+
+/// The form of what a file knows about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attributes {
+    /// A structure of old: ZPL 1.
+    Znode,
+    /// System attributes: ZPL 5.
+    System,
 }
 
 /// How devices are put together.
@@ -87,7 +109,7 @@ const METASLAB_SHIFT: u32 = 26;
 pub fn make(folder: &Path, plan: &Plan) -> io::Result<Vec<PathBuf>> {
     let paths: Vec<PathBuf> = (0..plan.shape.devices()).map(|n| folder.join(format!("d{n}.img"))).collect();
     let mut space = Space::create(&paths, plan.shape, plan.ashift)?;
-    let files = file_system(&mut space, plan)?;
+    let files = files::write(&mut space, plan)?;
     // what is allocated is written down in what is allocated: until the end is where it was thought to be
     let (before, mut end) = (space.next, space.next);
     let rootbp = loop {
@@ -102,70 +124,6 @@ pub fn make(folder: &Path, plan: &Plan) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// What the MOS says of a file system.
-struct FileSystem {
-    pointer: [u8; 128],
-    used: u64,
-}
-
-/// Files in directories of a thousand.
-fn file_system(space: &mut Space, plan: &Plan) -> io::Result<FileSystem> {
-    const MASTER: u64 = 1;
-    const QUEUE: u64 = 2;
-    const ROOT: u64 = 3;
-    const IN_A_DIRECTORY: u64 = 1000;
-    const DIRECTORY: u64 = 4 << 60;
-    const FILE: u64 = 8 << 60;
-    let start = space.next;
-    let mut dnodes = Dnodes::new();
-    let mut number = ROOT;
-    let (mut left, mut directories, mut noise) = (plan.data, Vec::new(), Noise(1));
-    while left > 0 {
-        let mut names = Vec::new();
-        for n in 0..IN_A_DIRECTORY {
-            let size = plan.file.min(left);
-            if size == 0 {
-                break;
-            }
-            left -= size;
-            number += 1;
-            let mut tree = Tree::new(ObjectType::PLAIN_FILE_CONTENTS, plan.record);
-            for _ in 0..size.div_ceil(plan.record as u64) {
-                let block = noise.block(plan.record);
-                tree.push(space, block)?;
-            }
-            let znode = znode(0o100_644, size, 0);
-            let dnode = tree.finish(space)?.with(ObjectType::ZNODE, znode);
-            dnodes.set(number, &dnode);
-            names.push((format!("f{n}"), number | FILE));
-        }
-        number += 1;
-        let znode = znode(0o040_755, names.len() as u64 + 2, ROOT);
-        let dnode = zap(space, ObjectType::DIRECTORY_CONTENTS, &names)?;
-        dnodes.set(number, &dnode.with(ObjectType::ZNODE, znode));
-        directories.push((format!("d{}", directories.len()), number | DIRECTORY));
-    }
-    let named =
-        |names: &[(&str, u64)]| names.iter().map(|(name, n)| ((*name).into(), *n)).collect::<Vec<_>>();
-    let master = named(&[("ROOT", ROOT), ("VERSION", 1), ("DELETE_QUEUE", QUEUE)]);
-    dnodes.set(MASTER, &zap(space, ObjectType::MASTER_NODE, &master)?);
-    dnodes.set(QUEUE, &zap(space, ObjectType::UNLINKED_SET, &[])?);
-    let root = zap(space, ObjectType::DIRECTORY_CONTENTS, &directories)?;
-    let of_root = znode(0o040_755, directories.len() as u64 + 2, ROOT);
-    dnodes.set(ROOT, &root.with(ObjectType::ZNODE, of_root));
-    let pointer = object_set(space, 2, dnodes)?;
-    Ok(FileSystem { pointer, used: space.next - start })
-}
-
-/// `znode_phys_t` of a file or a directory.
-fn znode(mode: u64, size: u64, parent: u64) -> Vec<u8> {
-    let times = [TIME, 0].repeat(4);
-    let rest = [TXG, mode, size, parent, 1 + u64::from(mode & 0o040_000 != 0)];
-    let mut bytes = words(&[&times[..], &rest].concat());
-    bytes.resize(264, 0);
-    bytes
-}
-
 /// The object set of the pool, when `end` bytes are allocated.
 fn mos(
     space: &mut Space,
@@ -175,8 +133,6 @@ fn mos(
     end: u64,
 ) -> io::Result<[u8; 128]> {
     use mos_object::*;
-    let named =
-        |names: &[(&str, u64)]| names.iter().map(|(name, n)| ((*name).into(), *n)).collect::<Vec<_>>();
     let mut dnodes = Dnodes::new();
     let directory = named(&[("root_dataset", ROOT_DIR), ("config", CONFIG), ("sync_bplist", FREES)]);
     dnodes.set(DIRECTORY, &zap(space, ObjectType::OBJECT_DIRECTORY, &directory)?);
@@ -256,24 +212,6 @@ fn space_map(space: &mut Space, plan: &Plan, number: u64, used: u64) -> io::Resu
     let mut tree = Tree::new(ObjectType::SPACE_MAP, 4096);
     tree.push(space, words(&entries))?;
     Ok(tree.finish(space)?.with(ObjectType::SPACE_MAP_HEADER, header))
-}
-
-/// Bytes that nothing compresses.
-struct Noise(u64);
-
-impl Noise {
-    fn block(&mut self, size: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(size);
-        while bytes.len() < size {
-            // splitmix64
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut word = self.0;
-            word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            bytes.extend_from_slice(&(word ^ (word >> 31)).to_le_bytes());
-        }
-        bytes
-    }
 }
 
 fn words(words: &[u64]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Objects: trees of blocks, dnodes, object sets, ZAPs. Handbook: `docs/format/06-dnode-objset.md`.
+//! Objects: trees of blocks, dnodes, object sets. Handbook: `docs/format/06-dnode-objset.md`.
 
 use std::io;
 
@@ -13,6 +13,8 @@ const INDIRECT: usize = 128 << 10;
 /// The blocks of an object, as they come.
 pub(super) struct Tree {
     kind: ObjectType,
+    /// Its data blocks are worth being compressed.
+    is_packed: bool,
     block_size: usize,
     blocks: u64,
     start: Option<u64>,
@@ -34,7 +36,12 @@ pub(super) struct Dnode {
 
 impl Tree {
     pub(super) fn new(kind: ObjectType, block_size: usize) -> Self {
-        Self { kind, block_size, blocks: 0, start: None, levels: Vec::new() }
+        let is_packed = kind != ObjectType::PLAIN_FILE_CONTENTS;
+        Self { kind, is_packed, block_size, blocks: 0, start: None, levels: Vec::new() }
+    }
+
+    pub(super) fn packed(self, is_packed: bool) -> Self {
+        Self { is_packed, ..self }
     }
 
     /// The next data block; zeros are added.
@@ -51,8 +58,8 @@ impl Tree {
     }
 
     fn put(&mut self, space: &mut Space, level: usize, bytes: &[u8], fill: u64) -> io::Result<()> {
-        let is_metadata = level > 0 || self.kind != ObjectType::PLAIN_FILE_CONTENTS;
-        let block = Block { kind: self.kind, level: level as u8, fill, bytes, is_metadata };
+        let is_packed = level > 0 || self.is_packed;
+        let block = Block { kind: self.kind, level: level as u8, fill, bytes, is_packed };
         let pointer = space.put(&block)?;
         if self.levels.len() <= level {
             self.levels.push((Vec::new(), 0));
@@ -110,8 +117,9 @@ impl Dnode {
     fn bytes(&self) -> [u8; 512] {
         let (bonus_type, bonus) = &self.bonus;
         let bonus_len = (bonus.len() as u16).to_le_bytes();
-        // as writers choose it, though one is used
-        let pointers = (1 + (512 - 64 - 128 - bonus.len()) / 128).min(3);
+        // as writers choose it, though one is used: system attributes may grow
+        let pointers =
+            if *bonus_type == ObjectType::SA { 1 } else { (1 + (512 - 64 - 128 - bonus.len()) / 128).min(3) };
         let mut bytes = vec![self.kind.0, 17, self.levels, pointers as u8, bonus_type.0, 0, 0, 0];
         bytes.extend(((self.block_size / 512) as u16).to_le_bytes());
         bytes.extend(bonus_len);
@@ -156,24 +164,7 @@ pub(super) fn object_set(space: &mut Space, kind: u64, dnodes: Dnodes) -> io::Re
     bytes.resize(704, 0);
     bytes.extend(words(&[kind]));
     bytes.resize(1024, 0);
-    let block =
-        Block { kind: ObjectType::OBJSET, level: 0, fill: meta.fill, bytes: &bytes, is_metadata: true };
+    let block = Block { kind: ObjectType::OBJSET, level: 0, fill: meta.fill, bytes: &bytes, is_packed: true };
     debug_assert_eq!(meta.fill, dnodes.count);
     space.put(&block)
-}
-
-/// A micro ZAP.
-pub(super) fn zap(space: &mut Space, kind: ObjectType, entries: &[(String, u64)]) -> io::Result<Dnode> {
-    const MICRO: u64 = 0x8000_0000_0000_0003;
-    let mut bytes = words(&[MICRO, 1, 0, 0, 0, 0, 0, 0]);
-    for (name, value) in entries {
-        let mut entry = words(&[*value]);
-        entry.extend([0; 6]);
-        entry.extend(name.bytes());
-        entry.resize(64, 0);
-        bytes.extend(entry);
-    }
-    let mut tree = Tree::new(kind, bytes.len().next_multiple_of(512));
-    tree.push(space, bytes)?;
-    tree.finish(space)
 }

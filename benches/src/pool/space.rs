@@ -31,7 +31,7 @@ pub(super) struct Block<'b> {
     pub(super) fill: u64,
     pub(super) bytes: &'b [u8],
     /// It is worth being compressed.
-    pub(super) is_metadata: bool,
+    pub(super) is_packed: bool,
 }
 
 impl Space {
@@ -48,7 +48,7 @@ impl Space {
     pub(super) fn put(&mut self, block: &Block<'_>) -> io::Result<[u8; 128]> {
         let lsize = block.bytes.len();
         let unit = 1 << self.ashift;
-        let packed = block.is_metadata.then(|| packed(block.bytes, unit)).flatten();
+        let packed = block.is_packed.then(|| packed(block.bytes, unit)).flatten();
         let compression = if packed.is_some() { Compression::LZ4 } else { Compression::OFF };
         let stored = packed.as_deref().unwrap_or(block.bytes);
         let psize = stored.len();

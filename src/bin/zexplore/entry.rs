@@ -5,6 +5,8 @@ use zfsp::fs::Inode;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::escaped;
 use zfsp::namespace::{Entry, Found};
+use zfsp_grammar::device::Device;
+use zfsp_grammar::fuid::Fuid;
 use zfsp_grammar::mode::{FileType, Mode};
 use zfsp_grammar::quantity::utc;
 use zfsp_grammar::znode::Time;
@@ -34,10 +36,10 @@ pub(crate) struct Stat {
     mark: &'static str,
     pub(crate) ino: u64,
     links: u64,
-    uid: String,
-    gid: String,
+    uid: Fuid,
+    gid: Fuid,
     pub(crate) size: u64,
-    device: Option<String>,
+    device: Option<Device>,
     /// Volumes have none.
     pub(crate) mtime: Option<Time>,
     target: Option<Vec<u8>>,
@@ -101,7 +103,7 @@ impl Row {
             ];
         };
         let length = match (&stat.device, sizes) {
-            (Some(device), _) => device.clone(),
+            (Some(device), _) => device.to_string(),
             (None, Sizes::Exact) => stat.size.to_string(),
             (None, Sizes::Human) => size(stat.size),
         };
@@ -154,19 +156,19 @@ impl Stat {
             },
             ino: inode.number,
             links: attributes.links,
-            uid: attributes.uid.to_string(),
-            gid: attributes.gid.to_string(),
+            uid: attributes.uid,
+            gid: attributes.gid,
             size: attributes.size,
-            device: attributes.rdev.filter(|_| inode.kind().is_device()).map(|device| device.to_string()),
+            device: attributes.rdev.filter(|_| inode.kind().is_device()),
             mtime: Some(attributes.mtime),
             target: if is_link { inode.target().ok() } else { None },
         }
     }
 
     fn of_volume(size: u64) -> Self {
-        let (mode, zero) = (Mode(0o060_600), || String::from("0"));
+        let (mode, root) = (Mode(0o060_600), Fuid(0));
         let (device, target) = (None, None);
-        Self { mode, mark: "", ino: 1, links: 1, uid: zero(), gid: zero(), size, device, mtime: None, target }
+        Self { mode, mark: "", ino: 1, links: 1, uid: root, gid: root, size, device, mtime: None, target }
     }
 }
 

@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
+use rayon::prelude::*;
+use zfsp::dataset::Dataset;
+use zfsp::fs::FileSystem;
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::{escaped, unescaped};
 use zfsp::namespace::{Entry, Found, Links, Location, Namespace, Place};
@@ -94,7 +97,18 @@ struct Listing<'l, 's, W> {
     out: W,
 }
 
-impl<W: Write> Listing<'_, '_, W> {
+/// A directory that is still to be listed: there may be many.
+struct Below<'l> {
+    /// As it is shown.
+    name: Vec<u8>,
+    /// From the root of its dataset on.
+    path: Vec<u8>,
+    dataset: &'l Dataset,
+    fs: FileSystem,
+    number: u64,
+}
+
+impl<'l, W: Write> Listing<'l, '_, W> {
     fn places(&mut self, places: &[(Vec<u8>, Location)]) -> io::Result<()> {
         let is_listed = |location: &Location| {
             !self.options.directory && matches!(&location.place, Place::Inode(inode) if inode.is_directory())
@@ -119,32 +133,40 @@ impl<W: Write> Listing<'_, '_, W> {
 
     /// A directory, and if that is asked for, all below it.
     fn directory(&mut self, name: &[u8], location: &Location, has_title: bool) -> io::Result<()> {
-        let mut left = vec![(name.to_vec(), location.clone())];
-        let mut is_first = true;
-        while let Some((name, location)) = left.pop() {
-            if let Place::Inode(inode) = &location.place
-                && self.options.recursive
-                && !self.seen.insert((location.dataset.object, inode.number))
-            {
+        self.title(name, has_title)?;
+        if let Place::Inode(inode) = &location.place {
+            self.seen.insert((location.dataset.object, inode.number));
+        }
+        let mut left = self.entries(name, location)?;
+        left.reverse();
+        while let Some(Below { name, path, dataset, fs, number }) = left.pop() {
+            if !self.seen.insert((dataset.object, number)) {
                 self.session.warn(format_args!("{}: this directory is listed elsewhere", escaped(&name)));
                 continue;
             }
-            if !std::mem::take(&mut is_first) {
-                self.blank()?;
-            }
-            if has_title && !self.options.null && !self.session.global.json {
-                writeln!(self.out, "{}:", styled(TITLE, escaped(&name)))?;
-            }
-            let below = self.entries(&name, &location)?;
-            if self.options.recursive {
-                left.extend(below.into_iter().rev());
+            self.blank()?;
+            self.title(&name, has_title)?;
+            match fs.inode(number) {
+                Ok(inode) => {
+                    let (dataset, place) = (dataset.clone(), Place::Inode(Box::new(inode)));
+                    let inner = Location { dataset, path, crosses: location.crosses, place };
+                    left.extend(self.entries(&name, &inner)?.into_iter().rev());
+                }
+                Err(loss) => self.session.warn(format_args!("{}: {loss}", escaped(&name))),
             }
         }
         Ok(())
     }
 
-    /// What is in a directory; returns the directories among it.
-    fn entries(&mut self, name: &[u8], location: &Location) -> io::Result<Vec<(Vec<u8>, Location)>> {
+    fn title(&mut self, name: &[u8], is_wanted: bool) -> io::Result<()> {
+        match is_wanted && !self.options.null && !self.session.global.json {
+            true => writeln!(self.out, "{}:", styled(TITLE, escaped(name))),
+            false => Ok(()),
+        }
+    }
+
+    /// What is in a directory; returns the directories among it that are to be listed.
+    fn entries(&mut self, name: &[u8], location: &Location) -> io::Result<Vec<Below<'l>>> {
         let (mut rows, mut below) = (Vec::new(), Vec::new());
         for entry in self.names.walk(location, 1) {
             // the directory itself comes first
@@ -165,10 +187,8 @@ impl<W: Write> Listing<'_, '_, W> {
                 } else {
                     [&location.path, b"/".as_slice(), &entry.path].concat()
                 };
-                let place = Place::Inode(inode.clone());
-                let inner =
-                    Location { dataset: entry.dataset.clone(), path, crosses: location.crosses, place };
-                below.push(([name, slash, &entry.path].concat(), inner));
+                let (name, fs) = ([name, slash, &entry.path].concat(), inode.fs().clone());
+                below.push(Below { name, path, dataset: entry.dataset, fs, number: inode.number });
             }
             self.take(&entry, name, &mut rows);
         }
@@ -176,17 +196,21 @@ impl<W: Write> Listing<'_, '_, W> {
         Ok(below)
     }
 
-    /// Makes a row of an entry, or prints it right away if a program reads it.
-    fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Option<manifest::Line>)>) {
+    /// Makes a row of an entry, with its line of JSON if a program reads it.
+    fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Vec<u8>)>) {
         lost(self.session, entry);
         if matches!(entry.found, Found::LostEntries(_)) {
             return;
         }
-        let json = self.session.global.json.then(|| line(entry, Depth::Attributes));
+        let mut json = Vec::new();
+        if self.session.global.json {
+            // into memory nothing fails
+            let _ = manifest::write(&line(entry, Depth::Attributes), &mut json);
+        }
         rows.push((Row::of(entry, place), json));
     }
 
-    fn rows(&mut self, mut rows: Vec<(Row, Option<manifest::Line>)>) -> io::Result<()> {
+    fn rows(&mut self, mut rows: Vec<(Row, Vec<u8>)>) -> io::Result<()> {
         let options = self.options;
         let stat = |row: &Row| row.stat.as_ref().map(|stat| (stat.mtime, stat.size)).unwrap_or_default();
         if options.by_time {
@@ -200,33 +224,25 @@ impl<W: Write> Listing<'_, '_, W> {
             rows.reverse();
         }
         if self.session.global.json {
-            return rows
-                .iter()
-                .filter_map(|(_, json)| json.as_ref())
-                .try_for_each(|json| manifest::write(json, &mut self.out));
+            return rows.iter().try_for_each(|(_, json)| self.out.write_all(json));
         }
         if options.null {
             return rows
                 .iter()
                 .try_for_each(|(row, _)| self.out.write_all(&[&row.name, b"\0".as_slice()].concat()));
         }
-        let mut heads = vec![("", Align::Right)];
-        heads.extend(COLUMNS);
-        let mut table = Table::new(&heads);
-        let sizes = if options.human { Sizes::Human } else { Sizes::Exact };
-        let number = |row: &Row| match &row.stat {
-            Some(stat) if options.inode => Cell::new(stat.ino),
-            _ => Cell::default(),
-        };
         // the name is behind the columns as it is: its width does not matter
-        let mut labels = Vec::new();
-        for (row, _) in &rows {
-            let mut cells = vec![number(row)];
-            cells.extend(if options.long { row.cells(sizes) } else { Vec::new() });
-            table.row(cells);
-            labels.push(row.label(options.long));
+        let text = |part: &[(Row, Vec<u8>)], widths: &[usize]| {
+            let labels: Vec<String> = part.iter().map(|(row, _)| row.label(options.long)).collect();
+            table(options, part).at_least(widths).beside(&labels)
+        };
+        if rows.len() <= PART {
+            return self.out.write_all(text(&rows, &[]).as_bytes());
         }
-        write!(self.out, "{}", table.beside(&labels))
+        // the cells of a large directory would take more memory than its rows: they are made twice
+        let widths = rows.par_chunks(PART).map(|part| table(options, part).widths()).reduce(Vec::new, wider);
+        let texts: Vec<String> = rows.par_chunks(PART).map(|part| text(part, &widths)).collect();
+        texts.iter().try_for_each(|text| self.out.write_all(text.as_bytes()))
     }
 
     fn blank(&mut self) -> io::Result<()> {
@@ -235,4 +251,32 @@ impl<W: Write> Listing<'_, '_, W> {
             false => writeln!(self.out),
         }
     }
+}
+
+/// Rows that become text at once.
+const PART: usize = 1024;
+
+/// The wider ones of the columns of two parts.
+fn wider(a: Vec<usize>, b: Vec<usize>) -> Vec<usize> {
+    match a.is_empty() {
+        true => b,
+        false => a.into_iter().zip(b).map(|(a, b)| a.max(b)).collect(),
+    }
+}
+
+/// The columns of a part of a directory.
+fn table(options: &Options, part: &[(Row, Vec<u8>)]) -> Table {
+    let mut heads = vec![("", Align::Right)];
+    heads.extend(COLUMNS);
+    let mut table = Table::new(&heads);
+    let sizes = if options.human { Sizes::Human } else { Sizes::Exact };
+    for (row, _) in part {
+        let number = match &row.stat {
+            Some(stat) if options.inode => Cell::new(stat.ino),
+            _ => Cell::default(),
+        };
+        let columns = if options.long { row.cells(sizes) } else { Vec::new() };
+        table.row([number].into_iter().chain(columns));
+    }
+    table
 }

@@ -1,5 +1,6 @@
 //! Aligned columns. A column without content is left out.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use anstyle::Style;
@@ -12,6 +13,8 @@ pub(crate) struct Table {
     indent: usize,
     heads: Vec<(String, Align)>,
     rows: Vec<Row>,
+    /// Columns are no narrower.
+    widths: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +48,10 @@ impl Table {
     pub(crate) fn indented(self, indent: usize) -> Self {
         Self { indent, ..self }
     }
+    /// Columns are at least so wide: those of a part as wide as those of the whole.
+    pub(crate) fn at_least(self, widths: &[usize]) -> Self {
+        Self { widths: widths.to_vec(), ..self }
+    }
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(Row::Cells(cells.into_iter().collect()));
@@ -75,7 +82,11 @@ impl Table {
 
 impl Cell {
     pub(crate) fn new(text: impl fmt::Display) -> Self {
-        Self { text: plain(&text.to_string()).into_owned(), style: Style::new() }
+        let mut text = text.to_string();
+        if let Cow::Owned(escaped) = plain(&text) {
+            text = escaped;
+        }
+        Self { text, style: Style::new() }
     }
     pub(crate) fn styled(style: Style, text: impl fmt::Display) -> Self {
         Self { style, ..Self::new(text) }
@@ -97,23 +108,9 @@ const GAP: usize = 2;
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_head = !self.is_empty() && self.heads.iter().any(|(head, _)| !head.is_empty());
-        let heads: Vec<Cell> = self.heads.iter().map(|(head, _)| Cell::styled(DIM, head)).collect();
-        let cells = || {
-            self.rows.iter().filter_map(|row| match row {
-                Row::Cells(cells) => Some(cells),
-                Row::Note(_) => None,
-            })
-        };
-        let widths: Vec<usize> = (0..self.heads.len())
-            .map(|n| {
-                let body = cells().filter_map(|row| row.get(n)).map(Cell::width).max();
-                match (body.unwrap_or_default(), heads.get(n)) {
-                    (0, _) => 0,
-                    (width, head) => width.max(head.map_or(0, Cell::width)),
-                }
-            })
-            .collect();
+        let widths = self.widths();
         if has_head {
+            let heads: Vec<Cell> = self.heads.iter().map(|(head, _)| Cell::styled(DIM, head)).collect();
             self.line(f, &heads, &widths)?;
         }
         for row in &self.rows {
@@ -130,6 +127,24 @@ impl fmt::Display for Table {
 }
 
 impl Table {
+    /// Characters in each column; 0 for those without content.
+    pub(crate) fn widths(&self) -> Vec<usize> {
+        let cells = || {
+            self.rows.iter().filter_map(|row| match row {
+                Row::Cells(cells) => Some(cells),
+                Row::Note(_) => None,
+            })
+        };
+        let width = |(n, (head, _)): (usize, &(String, Align))| {
+            let body = cells().filter_map(|row| row.get(n)).map(Cell::width).max().unwrap_or_default();
+            match body.max(self.widths.get(n).copied().unwrap_or_default()) {
+                0 => 0,
+                width => width.max(head.chars().count()),
+            }
+        };
+        self.heads.iter().enumerate().map(width).collect()
+    }
+
     fn line(&self, f: &mut fmt::Formatter<'_>, row: &[Cell], widths: &[usize]) -> fmt::Result {
         // blanks are written before the next text, so that none end the line
         let mut blanks = self.indent;
