@@ -20,9 +20,24 @@ pub(super) enum Stop {
     Host(io::Error),
 }
 
+/// Why an output takes no more, where only I/O errors can be given: the user wants it to end.
+#[derive(Debug)]
+pub(super) struct Asked;
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Asked {}
+
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        Self::Host(error)
+        match error.get_ref() {
+            Some(why) if why.is::<Asked>() => Self::Interrupted,
+            _ => Self::Host(error),
+        }
     }
 }
 
@@ -88,5 +103,17 @@ impl<'n> Gaps<'n> {
 impl Drop for Gaps<'_> {
     fn drop(&mut self) {
         self.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_is_no_error_of_the_host() {
+        assert!(matches!(Stop::from(io::Error::other(Asked)), Stop::Interrupted));
+        assert!(matches!(Stop::from(io::Error::from(io::ErrorKind::Interrupted)), Stop::Host(_)));
+        assert!(matches!(Stop::from(io::Error::other("full")), Stop::Host(_)));
     }
 }

@@ -34,7 +34,8 @@ const OF_VOLUMES: u32 = 0o600;
 const OF_LOST: u32 = 0o700;
 
 impl Facts {
-    /// `keeps_owners`: otherwise who extracts owns it, and must not lend his rights to others by setuid bits.
+    /// `keeps_owners`: otherwise who extracts owns it, and must not lend his rights to others by setuid bits or
+    /// capabilities.
     pub(super) fn of(what: &What, path: &[u8], keeps_owners: bool) -> Self {
         match what {
             What::Inode(inode) => Self::of_inode(inode, path, keeps_owners),
@@ -58,7 +59,11 @@ impl Facts {
             notes.push(Note::only_here(path, "mode", vec![format!("{permissions:04o}")]));
             permissions &= !SETUID_AND_SETGID;
         }
-        let xattrs = inode.xattrs();
+        let mut xattrs = inode.xattrs();
+        if !is_kept {
+            let trusted = xattrs.all.extract_if(.., |xattr| is_trusted(&xattr.name()));
+            notes.extend(trusted.map(|xattr| Note::not_set(path, &xattr.name(), &xattr.value)));
+        }
         notes.extend(xattrs.losses.iter().map(|loss| Note::lost(path, "xattr", loss)));
         if !flags.acl_trivial() {
             match inode.acl() {
@@ -102,6 +107,11 @@ fn id(fuid: Fuid) -> Option<u32> {
     u32::try_from(fuid.0).ok().filter(|id| *id != u32::MAX)
 }
 
+/// True for attributes that the kernel believes, as it believes setuid bits: capabilities, labels.
+fn is_trusted(name: &[u8]) -> bool {
+    name.starts_with(b"security.") || name.starts_with(b"trusted.")
+}
+
 /// The flags that a user has set.
 fn special(flags: ZnodeFlags) -> Vec<String> {
     // from here on they are the user's
@@ -122,6 +132,17 @@ mod tests {
     fn flags_of_users_have_names() {
         let all = ZnodeFlags(0x8408_0000_0004 | 1 << 36 | 1 << 39);
         assert_eq!(special(all), ["immutable", "nodump"]);
+    }
+
+    #[test]
+    fn the_kernel_believes_what_only_root_sets() {
+        for name in ["security.capability", "security.selinux", "trusted.overlay.opaque"] {
+            assert!(is_trusted(name.as_bytes()), "{name}");
+        }
+        for name in ["user.security.capability", "user.trusted.x", "system.posix_acl_access", "security", ""]
+        {
+            assert!(!is_trusted(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

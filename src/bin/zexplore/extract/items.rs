@@ -150,7 +150,9 @@ pub(super) fn objection(name: &[u8]) -> Option<&'static str> {
 
 /// What a file is called that is extracted alone.
 pub(super) fn alone(location: &Location, dataset: &Dataset) -> Vec<u8> {
-    let last = location.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    // `/a/file/` and `/a/file/.` are the same
+    let last =
+        location.path.rsplit(|b| *b == b'/').find(|part| objection(part).is_none()).unwrap_or_default();
     match (&location.place, last) {
         (Place::Inode(inode), []) => format!("object-{}", inode.number).into_bytes(),
         (Place::Volume(_) | Place::Lost(_), _) => {

@@ -104,6 +104,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let mut record = match (&options.tar, &options.dest) {
         (Some(file), _) => {
             let mut record = Record::new(session, options.sidecar.clone(), options.verbose);
+            record.start()?;
             tar::write(&mut record, &names, &location, file)?;
             record
         }

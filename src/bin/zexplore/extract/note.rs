@@ -20,6 +20,8 @@ pub(super) struct Note {
     pub(super) range: Option<Range<u64>>,
     /// Why it is not there, or what it is.
     pub(super) says: Vec<String>,
+    /// Why what could be there is not.
+    because: Option<String>,
 }
 
 /// How bad it is.
@@ -47,13 +49,22 @@ impl Note {
         Self::new(Kind::OnlyHere, path, what, values)
     }
 
+    /// An attribute that the kernel believes: it is not set where the owner is not kept.
+    pub(super) fn not_set(path: &[u8], name: &[u8], value: &[u8]) -> Self {
+        let name = escaped(name);
+        // as getfattr and setfattr write it
+        let values = vec![format!("{name}=0s{}", BASE64.encode(value))];
+        let because = Some(format!("{name}: its owner is not kept"));
+        Self { because, ..Self::only_here(path, "xattr", values) }
+    }
+
     /// Bytes of the content that are zeros in the result.
     pub(super) fn zeros(path: &[u8], range: Range<u64>, why: impl fmt::Display) -> Self {
         Self { range: Some(range), ..Self::lost(path, "content", why) }
     }
 
     fn new(kind: Kind, path: &[u8], what: &'static str, says: Vec<String>) -> Self {
-        Self { kind, path: path.to_vec(), what, range: None, says }
+        Self { kind, path: path.to_vec(), what, range: None, says, because: None }
     }
 
     /// As a line of the sidecar.
@@ -68,7 +79,7 @@ impl Note {
             what: self.what,
             offset: self.range.as_ref().map(|range| range.start),
             length: self.range.as_ref().map(length),
-            reason: (self.kind != Kind::OnlyHere).then(says),
+            reason: (self.kind != Kind::OnlyHere).then(says).or_else(|| self.because.clone()),
             values: (self.kind == Kind::OnlyHere).then_some(&self.says),
         };
         serde_json::to_string(&line).unwrap_or_default()

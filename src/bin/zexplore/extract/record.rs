@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zfsp::namespace::escape::escaped;
 
@@ -13,6 +13,7 @@ use super::items::Item;
 use super::note::{Kind, Note};
 use super::output;
 use super::progress::Progress;
+use crate::common::exit::{Exit, Failure};
 use crate::session::Session;
 
 /// What is told of a run.
@@ -54,25 +55,57 @@ impl<'s, 'g> Record<'s, 'g> {
         }
     }
 
-    /// Keeps what an earlier run has noted.
-    #[cfg(unix)]
-    pub(super) fn go_on(&mut self) {
-        use std::io::{BufRead, BufReader};
-        let Some(Ok(file)) = self.sidecar.as_ref().map(|path| output::read(path)) else { return };
-        for line in BufReader::new(file).lines().map_while(Result::ok) {
-            self.known.insert(hash(&line));
-            if let Some(path) = damaged_path(&line) {
-                self.damaged.insert(hash(&path));
+    /// Fails if there is something where the notes are to be: it may be anything.
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        let Some(path) = &self.sidecar else { return Ok(()) };
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failure(path, &error)),
+            Ok(_) => {
+                let what = "exists: name another with --sidecar FILE";
+                Err(Failure(Exit::Nothing, format!("{} {what}", path.display())))
             }
         }
     }
 
+    /// Keeps what an earlier run has noted.
+    #[cfg(unix)]
+    pub(super) fn go_on(&mut self) -> Result<(), Failure> {
+        let Some(path) = self.sidecar.clone() else { return Ok(()) };
+        match output::go_on(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            found => found.and_then(|file| self.take_up(file)).map_err(|error| failure(&path, &error)),
+        }
+    }
+
+    /// Reads the lines of an earlier run; the last one may be half.
+    #[cfg(unix)]
+    fn take_up(&mut self, mut file: File) -> io::Result<()> {
+        use std::io::{BufRead, BufReader};
+        let (mut lines, mut line) = (BufReader::new(&file), Vec::new());
+        let mut is_half = false;
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            is_half = line.pop_if(|last| *last == b'\n').is_none();
+            if let Ok(line) = std::str::from_utf8(&line) {
+                self.known.insert(hash(&line));
+                if let Some(path) = damaged_path(line) {
+                    self.damaged.insert(hash(&path));
+                }
+            }
+            line.clear();
+        }
+        if is_half {
+            file.write_all(b"\n")?;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
     /// Forgets what an earlier run has noted.
     #[cfg(unix)]
-    pub(super) fn start_afresh(&mut self) {
-        if let Some(path) = &self.sidecar {
-            let _ = std::fs::remove_file(path);
-        }
+    pub(super) fn start_afresh(&mut self) -> Result<(), Failure> {
+        let Some(path) = &self.sidecar else { return Ok(()) };
+        output::remove(path).map_err(|error| failure(path, &error))
     }
 
     /// True if an earlier run could not read all of this file.
@@ -139,10 +172,7 @@ impl<'s, 'g> Record<'s, 'g> {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            #[cfg(unix)]
-            none => none.insert(output::append(path)?),
-            #[cfg(not(unix))]
-            none => none.insert(output::create(path)?),
+            none => none.insert(output::create_new(path)?),
         };
         // at once, and before the file has its name: a run may end anywhere
         file.write_all(format!("{line}\n").as_bytes())
@@ -193,11 +223,15 @@ impl<'s, 'g> Record<'s, 'g> {
     /// The sums.
     pub(super) fn end(&mut self) -> Summary {
         self.progress.end();
-        let has_sidecar = self.file.is_some() || !self.known.is_empty();
+        let has_sidecar = self.file.is_some();
         let path = self.sidecar.as_ref().filter(|_| has_sidecar);
         self.summary.sidecar = path.map(|path| path.display().to_string());
         std::mem::take(&mut self.summary)
     }
+}
+
+fn failure(path: &Path, error: &io::Error) -> Failure {
+    Failure(Exit::Nothing, format!("{}: {error}", path.display()))
 }
 
 fn hash(of: &impl Hash) -> u64 {

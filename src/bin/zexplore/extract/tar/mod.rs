@@ -9,13 +9,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
-use zfsp::file::File;
+use zfsp::file::{File, zeros};
 use zfsp::fs::xattr::Xattr;
 use zfsp::namespace::{Location, Namespace};
 use zfsp_grammar::mode::FileType;
 use zfsp_grammar::posix_acl::{PosixAce, PosixAcl, Tag};
 
-use super::content::{self, Stop};
+use super::content::{self, Asked, Stop};
 use super::facts::{self, Facts};
 use super::items::{Event, Item, Items, What, alone};
 use super::note::Note;
@@ -188,12 +188,12 @@ impl Archive<'_, '_, '_> {
     ) -> Result<u64, Stop> {
         let (out, mut at) = (&mut self.out, range.start);
         let put = |start: u64, bytes: &[u8]| {
-            out.zeros(start.saturating_sub(at))?;
+            zeros(out, start.saturating_sub(at))?;
             at = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
             out.write_all(bytes)
         };
         let copied = content::copy(file, range.clone(), path, &self.record.progress, notes, put)?;
-        self.out.zeros(range.end.saturating_sub(at))?;
+        zeros(&mut self.out, range.end.saturating_sub(at))?;
         Ok(copied)
     }
 }
@@ -322,7 +322,6 @@ struct Output {
 
 /// Bytes that are written at once.
 const BUFFER: usize = 256 << 10;
-static ZEROS: [u8; BUFFER] = [0; BUFFER];
 /// Archives are a multiple of this.
 const RECORD: u64 = 10_240;
 
@@ -331,33 +330,34 @@ impl Output {
         Self { out: BufWriter::with_capacity(BUFFER, out), written: 0 }
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        self.out.write_all(bytes)
-    }
-
-    fn zeros(&mut self, mut count: u64) -> io::Result<()> {
-        while count > 0 {
-            if interrupt::is_asked() {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-            let len = usize::try_from(count).unwrap_or(usize::MAX).min(ZEROS.len());
-            self.write_all(ZEROS.get(..len).unwrap_or_default())?;
-            count = count.saturating_sub(u64::try_from(len).unwrap_or(u64::MAX));
-        }
-        Ok(())
-    }
-
     /// Fills a block.
     fn fill(&mut self) -> io::Result<()> {
         let block = u64::try_from(BLOCK).unwrap_or(u64::MAX);
-        self.zeros(self.written.next_multiple_of(block).saturating_sub(self.written))
+        let count = self.written.next_multiple_of(block).saturating_sub(self.written);
+        zeros(self, count)
     }
 
     /// Two blocks of zeros, and as many as fill a record.
     fn end(&mut self) -> io::Result<()> {
-        self.zeros(1024)?;
-        self.zeros(self.written.next_multiple_of(RECORD).saturating_sub(self.written))?;
+        zeros(self, 1024)?;
+        let count = self.written.next_multiple_of(RECORD).saturating_sub(self.written);
+        zeros(self, count)?;
+        self.flush()
+    }
+}
+
+/// It fails with [`Asked`] when the user wants it to end.
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if interrupt::is_asked() {
+            return Err(io::Error::other(Asked));
+        }
+        let count = self.out.write(bytes)?;
+        self.written = self.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

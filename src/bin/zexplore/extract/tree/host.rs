@@ -177,6 +177,31 @@ impl Dir {
         Ok(fs::renameat(&self.0, name, &to.0, new)?)
     }
 
+    /// Moves what is called `name` into another directory, unless something is there.
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    pub(super) fn rename_new(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
+        use rustix::io::Errno;
+        match fs::renameat_with(&self.0, name, &to.0, new, fs::RenameFlags::NOREPLACE) {
+            // file systems that cannot: EINVAL is how they say so
+            Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => self.rename_unless(name, to, new),
+            renamed => Ok(renamed?),
+        }
+    }
+
+    /// Moves what is called `name` into another directory, unless something is there.
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    pub(super) fn rename_new(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
+        self.rename_unless(name, to, new)
+    }
+
+    /// The same in two steps: what appears between them goes away.
+    fn rename_unless(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
+        if to.has(new) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.rename(name, to, new)
+    }
+
     /// Gives what is called `name` another name.
     pub(super) fn link(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
         Ok(fs::linkat(&self.0, name, &to.0, new, AtFlags::empty())?)

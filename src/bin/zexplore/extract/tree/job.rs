@@ -167,16 +167,23 @@ impl Prepared {
     fn give_name(&self, aim: &Aim) -> io::Result<()> {
         let Job { dir, name, .. } = &self.job;
         let (partial, whole) = (self.job.partial(), self.job.whole());
-        if aim.found == Found::Nothing && dir.has(name) {
-            let _ = aim.staging.remove(&partial);
-            return Err(io::ErrorKind::AlreadyExists.into());
+        let give = |made: &[u8]| match aim.found {
+            Found::Nothing => aim.staging.rename_new(made, dir, name),
+            Found::Partial | Found::Others => aim.staging.rename(made, dir, name),
+        };
+        let (made, given) = if self.job.item.what.is_linked() {
+            aim.staging.rename(&partial, &aim.staging, &whole)?;
+            // where there are no links, the next name gets a copy
+            let given = self.link(aim).or_else(|_| give(&whole));
+            (whole, given)
+        } else {
+            let given = give(&partial);
+            (partial, given)
+        };
+        if given.is_err() {
+            let _ = aim.staging.remove(&made);
         }
-        if !self.job.item.what.is_linked() {
-            return aim.staging.rename(&partial, dir, name);
-        }
-        aim.staging.rename(&partial, &aim.staging, &whole)?;
-        // where there are no links, the next name gets a copy
-        self.link(aim).or_else(|_| aim.staging.rename(&whole, dir, name))
+        given
     }
 
     /// Another name of what has one.

@@ -72,12 +72,21 @@ pub(super) fn extract<'s, 'g>(
     let aim = Aim::at(dest, names, location, options.overwrite)?;
     let sidecar = options.sidecar.clone().unwrap_or_else(|| aim.sidecar());
     let mut record = Record::new(session, Some(sidecar), options.verbose);
-    match aim.found {
+    let started = match aim.found {
         Found::Partial => {
             record.remark("an interrupted run is taken up");
-            record.go_on();
+            record.go_on()
         }
-        Found::Nothing | Found::Others => record.start_afresh(),
+        Found::Nothing => record.start(),
+        Found::Others => record.start_afresh(),
+    };
+    if let Err(failure) = started {
+        if aim.found != Found::Partial {
+            // nothing is made yet: the next run is not to take this one up
+            let _ = aim.clear();
+        }
+        record.end();
+        return Err(failure);
     }
     let keeps_owners = options.owners || (host::is_root() && !options.no_owners);
     if !keeps_owners && !options.no_owners {
