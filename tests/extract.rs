@@ -84,7 +84,8 @@ fn truth(fixture: &Fixture) -> BTreeMap<Vec<u8>, Wanted> {
 }
 
 /// Datasets of `encryption-mixed` that are lost to who has no key.
-const SEALED: [&str; 3] = ["checksummed", "dedup", "parent"];
+const SEALED: [&str; 6] =
+    ["checksummed", "dedup", "parent/own-key/clone", "parent/own-key", "parent/plain-compression", "parent"];
 
 #[test]
 fn each_file_is_what_the_kernel_showed() {
@@ -640,4 +641,30 @@ fn what_people_see() {
             "zexplore extract / --tar errlog.tar -p fixtures/errlog",
         ],
     );
+}
+
+/// Whatever output is asked for: what is read is not written to.
+#[test]
+fn evidence_is_never_an_output() {
+    let saved = Saved::new(&fixture("simple").copies());
+    let image = saved.paths[0].to_str().unwrap();
+    let before = std::fs::read(image).unwrap();
+    for args in [
+        &["extract", "/n1", "--tar", image, "--overwrite"][..],
+        &["extract", "/n1", "--tar", image],
+        &["extract", "/hundred", image, "--overwrite"],
+        &["extract", "/n1", image, "--overwrite"],
+        &["objset", "5", "-d", "lab", "--dump", image],
+    ] {
+        let run = zexplore(args, &saved.paths).unwrap();
+        assert_eq!(run.code, 1, "{args:?}: {}", run.errors);
+    }
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let dest = folder.path().join("out");
+    let run = zexplore(
+        &["extract", "/n1", dest.to_str().unwrap(), "--sidecar", image, "--overwrite"],
+        &saved.paths,
+    );
+    assert_ne!(run.unwrap().code, 0);
+    assert!(std::fs::read(image).unwrap() == before);
 }

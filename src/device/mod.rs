@@ -4,6 +4,7 @@
 
 //! A disk may hold its pool in a partition: [`Device::partitions`].
 
+mod evidence;
 mod file;
 mod find;
 mod held;
@@ -19,6 +20,7 @@ use std::{
 };
 
 use crate::error::{Error, Place, Result};
+pub use evidence::{is_evidence, is_opened};
 use file::Seekable;
 pub use find::{Discovery, find};
 use held::Held;
@@ -192,6 +194,7 @@ impl Source {
 fn open_source(path: &Path, budget: &Budget) -> Result<Source> {
     #[expect(clippy::disallowed_methods, reason = "here, and only here, things are opened")]
     let mut file = File::open(path)?;
+    evidence::remember(&file);
     if file.metadata()?.is_dir() {
         return Err(Error::unsupported("a folder: name the images in it"));
     }

@@ -1,7 +1,9 @@
 //! Standard output. A reader that has seen enough is no failure.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
@@ -11,6 +13,21 @@ use crate::common::exit::{Exit, Failure};
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// What the user should know, but hindered nothing.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Why nothing is written to a device that is read.
+pub(crate) const EVIDENCE: &str = "it is a device, or an image that is read: nothing is written there";
+
+/// Fails for what must not be written to.
+pub(crate) fn guard(path: &Path) -> io::Result<()> {
+    if zfsp::device::is_evidence(path) { Err(io::Error::other(EVIDENCE)) } else { Ok(()) }
+}
+
+/// Makes a file, or empties it: where the user says, but never what is read.
+#[allow(clippy::disallowed_methods)] // an output, no evidence
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    guard(path)?;
+    File::create(path)
+}
 
 /// Prints to standard output, with colours where they are wanted.
 pub(crate) fn print(text: &str) -> Result<Exit, Failure> {

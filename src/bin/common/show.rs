@@ -13,7 +13,7 @@ use zfsp_grammar::catalogue::{self, Structure};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::number::number;
-use crate::common::output::{ERROR, print, written};
+use crate::common::output::{ERROR, create, print, written};
 
 /// How what is decoded is shown.
 #[derive(Debug, Default, clap::Args)]
@@ -75,13 +75,13 @@ pub(crate) fn tell_troubles(decoded: &Decoded<'_>) {
     }
 }
 
-/// The only thing that the programs write, and only where they are told to; `-` is standard output.
-#[allow(clippy::disallowed_methods)] // an output, no evidence
+/// Writes a file, where the user says; `-` is standard output.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<Exit, Failure> {
     if path.as_os_str() == "-" {
         return written(std::io::Write::write_all(&mut std::io::stdout().lock(), bytes));
     }
-    match std::fs::write(path, bytes) {
+    let write = |mut file: std::fs::File| std::io::Write::write_all(&mut file, bytes);
+    match create(path).and_then(write) {
         Ok(()) => Ok(Exit::Well),
         Err(e) => Err(Failure(Exit::Nothing, format!("{}: {e}", path.display()))),
     }

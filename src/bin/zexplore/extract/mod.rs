@@ -39,8 +39,8 @@ pub(crate) struct Options {
     /// Write a pax archive instead, into FILE or to standard output
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     tar: Option<PathBuf>,
-    /// Write over files of the same name in a DEST that is not empty
-    #[arg(long, conflicts_with = "tar")]
+    /// Write over files of the same name in a DEST that is not empty, and over an archive
+    #[arg(long)]
     overwrite: bool,
     /// Keep owners and setuid bits: the default for root
     #[arg(long, conflicts_with_all = ["no_owners", "tar"])]
@@ -96,6 +96,12 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     if is_to_stdout && io::stdout().is_terminal() {
         let what = "an archive is nothing for a terminal: name a file with --tar FILE, or pipe it into tar";
         return Err(Failure(Exit::Usage, what.into()));
+    }
+    let is_file =
+        |file: &&PathBuf| std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() > 0);
+    if let Some(file) = options.tar.as_ref().filter(is_file).filter(|_| !options.overwrite) {
+        let what = format!("{}: it is there already; --overwrite writes over it", file.display());
+        return Err(Failure(Exit::Nothing, what));
     }
     let pool = session.pool()?;
     let names = session.names(&pool);

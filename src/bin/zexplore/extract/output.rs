@@ -4,11 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Makes a file, or empties it.
-#[allow(clippy::disallowed_methods)] // an output, no evidence
-pub(super) fn create(path: &Path) -> io::Result<File> {
-    File::create(path)
-}
+#[cfg(unix)]
+use crate::common::output::guard;
 
 /// Makes a file where there is nothing, not even a link.
 #[allow(clippy::disallowed_methods)] // an output, no evidence
@@ -19,6 +16,7 @@ pub(super) fn create_new(path: &Path) -> io::Result<File> {
 /// Opens what an earlier run has written, to read it and to go on at its end; no link is followed.
 #[cfg(unix)]
 pub(super) fn go_on(path: &Path) -> io::Result<File> {
+    guard(path)?;
     use rustix::fs::{Mode, OFlags, open};
     // a pipe would wait for its other end
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -29,6 +27,7 @@ pub(super) fn go_on(path: &Path) -> io::Result<File> {
 /// Removes what an earlier run has written, if there is anything.
 #[cfg(unix)]
 pub(super) fn remove(path: &Path) -> io::Result<()> {
+    guard(path)?;
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => std::fs::remove_file(path),
         Ok(_) => Err(io::Error::other(NO_FILE)),

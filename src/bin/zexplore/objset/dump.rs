@@ -1,6 +1,5 @@
 //! The content of an object into a file: holes stay holes where the file system has such.
 
-use std::fs::File as Output;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use zfsp::file::{Content, File};
 use zfsp::object::{Loss, Object};
 
 use crate::common::exit::{Exit, Failure};
-use crate::common::output::written;
+use crate::common::output::{create, written};
 
 /// Writes the content to `path`; what is lost is zeros there, and returned.
 pub(super) fn write(object: &Object, path: &Path) -> Result<Vec<Loss>, Failure> {
@@ -47,9 +46,4 @@ fn keep(content: &Content, losses: &mut Vec<Loss>) {
     if let Content::Lost(loss) = content {
         losses.push(loss.clone());
     }
-}
-
-#[allow(clippy::disallowed_methods)] // an output, no evidence
-fn create(path: &Path) -> io::Result<Output> {
-    Output::create(path)
 }

@@ -19,7 +19,6 @@ use super::content::{self, Asked, Stop};
 use super::facts::{self, Facts};
 use super::items::{Event, Item, Items, What, alone};
 use super::note::Note;
-use super::output;
 use super::progress::Progress;
 use super::record::Record;
 use crate::common::exit::{Exit, Failure};
@@ -64,7 +63,7 @@ pub(super) fn write(
     let failure = |error: io::Error| Failure(Exit::Nothing, format!("{}: {error}", file.display()));
     let out: Box<dyn Write> = match file.as_os_str() == "-" {
         true => Box::new(io::stdout()),
-        false => Box::new(output::create(file).map_err(failure)?),
+        false => Box::new(crate::common::output::create(file).map_err(failure)?),
     };
     let mut archive = Archive { out: Output::to(out), record, names: HashMap::new(), named: 0 };
     match archive.fill(Items::of(names, location), &alone(location, &location.dataset)) {

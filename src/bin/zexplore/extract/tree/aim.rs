@@ -9,6 +9,7 @@ use zfsp::namespace::{Location, Namespace, Place};
 use super::super::items::alone;
 use super::host::{self, Dir};
 use crate::common::exit::{Exit, Failure};
+use crate::common::output::guard;
 
 /// Where a tree is made.
 #[derive(Debug)]
@@ -50,7 +51,12 @@ impl Aim {
         overwrites: bool,
     ) -> Result<Self, Failure> {
         let failure = |error: io::Error| Failure(Exit::Nothing, format!("{}: {error}", dest.display()));
-        let is_tree = matches!(&location.place, Place::Inode(inode) if inode.is_directory());
+        let is_tree = match &location.place {
+            Place::Inode(inode) => inode.is_directory(),
+            Place::Volume(_) => false,
+            Place::Lost(_) => true,
+        };
+        guard(dest).map_err(failure)?;
         let (path, dir, name) = if is_tree {
             match std::fs::create_dir(dest) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failure(error)),

@@ -16,6 +16,7 @@ use zfsp_grammar::znode::Time;
 
 use super::super::facts::Facts;
 use super::super::note::Note;
+use crate::common::output::EVIDENCE;
 
 /// A directory of the host that is open.
 #[derive(Debug)]
@@ -173,7 +174,15 @@ impl Dir {
     }
 
     /// Moves what is called `name` into another directory; what is there goes away.
+    #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // the types differ between hosts
     pub(super) fn rename(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
+        let is_evidence = |stat: fs::Stat| {
+            let (dev, ino) = (u64::try_from(stat.st_dev), u64::try_from(stat.st_ino));
+            zfsp::device::is_opened(dev.unwrap_or_default(), ino.unwrap_or_default())
+        };
+        if to.stat(new).is_ok_and(is_evidence) {
+            return Err(io::Error::other(EVIDENCE));
+        }
         Ok(fs::renameat(&self.0, name, &to.0, new)?)
     }
 
