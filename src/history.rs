@@ -37,10 +37,13 @@ pub struct History {
 
 /// Bytes of a log: writers make none larger.
 const MOST_LOG: u64 = 1 << 30;
-/// Bytes of a record that are looked at: those of writers are a thousandth of it.
-const MOST_RECORD: u64 = 16 << 20;
-/// Bytes in which the next record is sought behind damage: as many as the largest damaged record may have.
-const MOST_SEARCHED: u64 = MOST_RECORD;
+/// Bytes of a record that are looked at: those of writers are some kilobytes.
+const MOST_RECORD: u64 = 1 << 20;
+/// Bytes that are read to find records behind damage, in all of a log: a crafted one has a start that could be one at
+/// each offset.
+const MOST_SEARCHED: u64 = 64 << 20;
+/// Bytes that tell whether a record may start there: its length, the head of a packed list, the version of the list.
+const START: u64 = 20;
 /// Bytes of the length before each record.
 const LENGTH: u64 = 8;
 
@@ -69,7 +72,7 @@ impl History {
     pub fn events(&self) -> Events<'_> {
         let HistoryHeader { pool_create_len, bof, eof, .. } = self.header;
         let (part, ring) = (0..pool_create_len.0, Some(bof.0..eof.0));
-        Events { history: self, part, ring, is_lost: false, told: None, block: None }
+        Events { history: self, part, ring, is_lost: false, left: MOST_SEARCHED, told: None, block: None }
     }
 }
 
@@ -104,6 +107,8 @@ pub struct Events<'h> {
     ring: Option<Range<u64>>,
     /// Where the next record starts is not known: something is damaged.
     is_lost: bool,
+    /// Bytes that may still be read in searches.
+    left: u64,
     /// The last loss.
     told: Option<Loss>,
     /// The block that was read last.
@@ -170,15 +175,20 @@ impl Events<'_> {
 
     /// Looks for a record that is whole, from here on.
     fn search(&mut self) -> Result<(), Loss> {
-        let end = self.part.end.min(self.part.start.saturating_add(MOST_SEARCHED));
-        while self.part.start < end {
+        while self.part.start < self.part.end {
+            if self.left == 0 {
+                let at = self.part.start;
+                self.part.start = self.part.end;
+                return Err(
+                    self.corrupt(at, format!("no record was found up to {at:#x}: the search was given up"))
+                );
+            }
             if self.starts_record(self.part.start)? {
                 self.is_lost = false;
                 return Ok(());
             }
             self.part.start = self.part.start.saturating_add(1);
         }
-        self.part.start = self.part.end;
         Ok(())
     }
 
@@ -186,17 +196,19 @@ impl Events<'_> {
     fn starts_record(&mut self, at: u64) -> Result<bool, Loss> {
         let mut start = [0; 20];
         let left = self.part.end.saturating_sub(at);
-        if left < 20 {
+        if left < START {
             return Ok(false);
         }
+        self.left = self.left.saturating_sub(START);
         self.read(at, &mut start)?;
         let Some((length, list)) = start.split_first_chunk::<8>() else { return Ok(false) };
         let length = u64::from_le_bytes(*length);
         // encoding, byte order, and two reserved bytes
         let is_list = matches!(list, [0 | 1, 0 | 1, 0, 0, ..]);
-        if !is_list || length < 20 || length > left.saturating_sub(LENGTH).min(MOST_RECORD) {
+        if !is_list || length < START || length > left.saturating_sub(LENGTH).min(MOST_RECORD) {
             return Ok(false);
         }
+        self.left = self.left.saturating_sub(length);
         let mut bytes = vec![0; usize::try_from(length.saturating_add(LENGTH)).unwrap_or(usize::MAX)];
         self.read(at, &mut bytes)?;
         Ok(parse(&bytes).is_ok_and(|record| record.time().is_some()))
@@ -207,15 +219,18 @@ impl Events<'_> {
         let (mut at, mut to) = (at, to);
         while !to.is_empty() {
             let (blkid, skip, room) = self.place(at);
-            let block = self.block(blkid).inspect_err(|_| {
+            let count = usize::try_from(room).unwrap_or(usize::MAX).min(to.len());
+            let from = usize::try_from(skip).unwrap_or(usize::MAX);
+            let end = from.saturating_add(count);
+            let (now, later) = to.split_at_mut(count);
+            let read = self.block(blkid).and_then(|block| match block.bytes.get(from..end) {
+                Some(bytes) => Ok(now.copy_from_slice(bytes)),
+                None => Err(self.corrupt(at, "the block is too short".into())),
+            });
+            read.inspect_err(|_| {
                 self.is_lost = true;
                 self.part.start = at.saturating_add(room);
             })?;
-            let count = usize::try_from(room).unwrap_or(usize::MAX).min(to.len());
-            let from = usize::try_from(skip).unwrap_or(usize::MAX);
-            let (now, later) = to.split_at_mut(count);
-            let end = from.saturating_add(count);
-            now.copy_from_slice(block.bytes.get(from..end).ok_or_else(|| self.corrupt(at, "short".into()))?);
             to = later;
             at = at.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         }

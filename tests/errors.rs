@@ -6,6 +6,8 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use common::forge::{Forge, micro_zap};
 use common::program::zexplore;
@@ -18,10 +20,13 @@ use zfsp::zap::Zap;
 fn each_log_has_the_errors_that_zpool_counts() {
     let pools: Vec<_> = fixtures().into_iter().filter_map(|f| Some((f.text("zfs.json")?, f))).collect();
     assert!(pools.len() > 60, "{}", pools.len());
+    let (compared, errors) = (AtomicUsize::new(0), AtomicUsize::new(0));
     each(pools, |(text, fixture)| {
+        // some zpool commands have no JSON, or a pool that was not imported any more
         let Ok(status) = serde_json::from_str::<Value>(text) else { return Ok(()) };
         let pools = status["zpool_status"]["pools"].as_object();
         let Some(pool) = pools.and_then(|pools| pools.values().next()) else { return Ok(()) };
+        compared.fetch_add(1, Relaxed);
         let wanted: usize = pool["error_count"].as_str().map_or(0, |count| count.parse().unwrap());
         let run = zexplore(&["errors", "--json"], &fixture.images())?;
         let file =
@@ -29,9 +34,12 @@ fn each_log_has_the_errors_that_zpool_counts() {
         let files: BTreeSet<String> = run.out.lines().map(file).collect();
         let known = pool["errlist"].as_array().cloned().unwrap_or_default();
         let known: BTreeSet<String> = known.iter().map(|file| file.as_str().unwrap().to_owned()).collect();
+        errors.fetch_add(known.len(), Relaxed);
         let agree = files.len() == wanted && files == known;
         if agree { Ok(()) } else { Err(format!("{}: {files:?}, not {wanted}: {known:?}", fixture.name)) }
     });
+    let (compared, errors) = (compared.into_inner(), errors.into_inner());
+    assert!(compared >= 60 && errors >= 1, "{compared} pools and {errors} errors were compared");
 }
 
 /// The same damage in the form of older pools, and keys that are none; the rest of a lost log is still shown.

@@ -134,6 +134,41 @@ fn one_block_is_lost() {
     assert!(run.out.contains("zpool export lab [user 0 (root) on zlab:linux]"));
 }
 
+/// Where each offset could be the start of a large record, the search for one is given up; what stands before is shown.
+#[test]
+fn a_search_has_an_end() {
+    const LEN: usize = 512 << 10;
+    let mut victim = Victim::of("simple");
+    let (kept, start) = (60, victim.starts[60]);
+    victim.content.resize(LEN, 0);
+    // the length of a record, and the head of a packed list
+    let bait = [0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    victim.content[start..].chunks_exact_mut(bait.len()).for_each(|to| to.copy_from_slice(&bait));
+    victim.content[start..][..16].fill(0xa5);
+    let blocks: Vec<_> = victim.content.chunks(128 << 10).map(<[u8]>::to_vec).collect();
+    let kind = victim.forge.pool.mos.object(victim.object).unwrap().r#type.0;
+    let pointers: Vec<_> = blocks.iter().map(|block| victim.forge.store(block, kind, 0)).collect();
+    let mut above = pointers.concat();
+    above.resize(128 << 10, 0);
+    let above = victim.forge.store(&above, kind, 1);
+    victim.forge.dnode(0, victim.object, |dnode| {
+        (dnode[1], dnode[2]) = (17, 2);
+        dnode[8..10].copy_from_slice(&256u16.to_le_bytes());
+        set_word(dnode, 16, 3);
+        let header = DNODE_HEAD + usize::from(dnode[3]) * 128;
+        dnode[DNODE_HEAD..header].fill(0);
+        dnode[DNODE_HEAD..][..128].copy_from_slice(&above);
+        set_word(dnode, header + 8, LEN as u64);
+        set_word(dnode, header + 24, LEN as u64);
+    });
+    let begun = std::time::Instant::now();
+    let run = victim.run();
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    assert_eq!(run.code, 3);
+    assert!(run.errors.contains("the search was given up"), "{}", run.errors);
+    assert_eq!(victim.left(), (victim.starts[..kept].to_vec(), 2));
+}
+
 /// Figures that contradict each other, and logs that are larger than any.
 #[test]
 fn offsets_that_make_no_sense() {

@@ -8,7 +8,7 @@ use zfsp_grammar::objset::ObjsetType;
 use zfsp_grammar::quantity::ObjectId;
 
 use super::attributes::Attributes;
-use super::{Dataset, Datasets, Dir};
+use super::{Dataset, Datasets, Dir, Kind};
 use crate::object::{Loss, Object};
 use crate::objset::ObjectSet;
 use crate::pool::Pool;
@@ -103,6 +103,20 @@ impl<'p> Dsl<'p> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let read = sets.entry(set.object).or_insert_with(|| Arc::new(set.objset(self.pool)));
         Result::clone(read)
+    }
+
+    /// What a dataset is. The objects of a snapshot are not looked at.
+    ///
+    /// # Errors
+    /// [`Loss`], if its object set cannot be had.
+    pub fn kind(&self, set: &Dataset) -> Result<Kind, Loss> {
+        if set.is_snapshot() {
+            return Ok(Kind::Snapshot);
+        }
+        Ok(match self.objset_type(set)? {
+            Some(ObjsetType::ZVOL) => Kind::Volume,
+            _ => Kind::FileSystem,
+        })
     }
 
     /// What kind of objects a dataset has; `None` if it was never written.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use zfsp_grammar::dsl::hold::temporary;
 use zfsp_grammar::quantity::Timestamp;
 
-use super::{Dataset, Dsl};
+use super::{DIRECTORY, Dataset, Dsl};
 use crate::object::Loss;
 
 /// A hold of a snapshot.
@@ -41,8 +41,11 @@ impl Dsl<'_> {
         if set.phys.userrefs_obj.0 == 0 {
             return (HashSet::new(), Vec::new());
         }
-        // a pool directory that cannot be read is reported by who opens the pool
-        let all = self.zap(self.pool.directory_number("tmp_userrefs").ok().flatten().unwrap_or_default());
+        let number = match self.zap(DIRECTORY).number("tmp_userrefs") {
+            Ok(number) => number,
+            Err(loss) => return (HashSet::new(), vec![loss]),
+        };
+        let all = self.zap(number.unwrap_or_default());
         let keys = all.iter().filter_map(|(key, _)| temporary(key));
         let tags = keys.filter(|(object, _)| object.0 == set.object).map(|(_, tag)| tag.to_owned()).collect();
         (tags, all.losses.clone())

@@ -48,6 +48,9 @@ pub use dsl::Dsl;
 pub use encryption::Encryption;
 pub use hold::Hold;
 
+/// The pool directory, in the MOS.
+const DIRECTORY: u64 = 1;
+
 /// A dataset: a file system or volume as it is now, or a snapshot of it.
 #[derive(Clone, Debug)]
 pub struct Dataset {

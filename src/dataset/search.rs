@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zfsp_grammar::dsl::dataset::DslDataset;
 use zfsp_grammar::dsl::dir::is_hidden;
 
-use super::{Dataset, Datasets, Dir, dir};
+use super::{DIRECTORY, Dataset, Datasets, Dir, dir};
 use crate::block::Why;
 use crate::object::{DNODE, Loss, ObjectAt};
 use crate::objset::ObjectSet;
@@ -22,8 +22,8 @@ impl Datasets {
         let mut search = Search { mos: &pool.mos, seen: HashSet::new(), found: Self::default() };
         match pool.directory_number("root_dataset") {
             Ok(Some(root)) => search.run(pool.name.clone(), root),
-            Ok(None) => search.lose(1, "the pool directory has no root_dataset".into()),
-            Err(error) => search.lose(1, error.to_string()),
+            Ok(None) => search.lose(DIRECTORY, "the pool directory has no root_dataset".into()),
+            Err(error) => search.lose(DIRECTORY, error.to_string()),
         }
         search.found
     }
@@ -58,7 +58,11 @@ impl Search<'_> {
         // depth first, in the order of names
         let mut left = vec![Found { name, object: root, parent: None, is_hidden: false, depth: 0 }];
         while let Some(Found { name, object, parent, is_hidden, depth }) = left.pop() {
-            if depth > DEEPEST || !self.seen.insert(object) {
+            if depth > DEEPEST {
+                self.lose(object, format!("directory {name} is below more than {DEEPEST} others"));
+                continue;
+            }
+            if !self.seen.insert(object) {
                 self.lose(object, format!("directory {name} is met twice"));
                 continue;
             }

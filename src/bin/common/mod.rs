@@ -4,6 +4,7 @@
 pub(crate) mod block;
 pub(crate) mod exit;
 pub(crate) mod hex;
+pub(crate) mod moment;
 pub(crate) mod number;
 pub(crate) mod output;
 pub(crate) mod place;

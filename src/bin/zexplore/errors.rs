@@ -1,14 +1,13 @@
 //! `zexplore errors`: the blocks that the pool knows to be damaged.
 
-use std::ops::Range;
+use std::collections::HashMap;
 
 use serde::Serialize;
 use zfsp::dataset::Dataset;
 use zfsp::error_log::{Entry, Log, entries};
 use zfsp::namespace::escape::escaped;
 use zfsp::namespace::{Namespace, Place};
-use zfsp::object::{DNODE, SPILL};
-use zfsp::pool::Pool;
+use zfsp::object::{DNODE, Object, ObjectAt, SPILL};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::{print, print_line};
@@ -47,11 +46,17 @@ pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit,
     let pool = session.pool()?;
     let names = session.names(&pool);
     let mut count = 0usize;
+    let mut known = HashMap::new();
     for (log, about) in LOGS {
         let mut facts = Vec::new();
         for entry in entries(&pool, log) {
             match entry {
-                Ok(entry) => facts.push(Fact::of(&names, log, &entry)),
+                Ok(entry) => {
+                    let at = entry.at.at;
+                    let damaged =
+                        known.entry((at.objset, at.object)).or_insert_with(|| Damaged::of(&names, at));
+                    facts.push(Fact::of(damaged, log, &entry));
+                }
                 Err(error) => session.warn(format!("{}: {error}", log.key())),
             }
         }
@@ -69,20 +74,37 @@ pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit,
     Ok(session.exit())
 }
 
-impl Fact {
-    fn of(names: &Namespace<'_>, log: Log, entry: &Entry) -> Self {
-        let Entry { at, birth } = entry;
-        let (objset, object) = (at.at.objset, at.at.object);
+/// An object with damaged blocks.
+struct Damaged {
+    file: String,
+    dataset: Option<String>,
+    /// If it can still be had.
+    object: Option<Object>,
+}
+
+impl Damaged {
+    fn of(names: &Namespace<'_>, at: ObjectAt) -> Self {
+        let ObjectAt { objset, object } = at;
         let dataset = names.datasets().all.iter().find(|dataset| dataset.object == objset);
         let path = dataset.and_then(|dataset| path(names, dataset, object));
         let dataset = dataset.map(|dataset| dataset.name.clone());
-        let range = range(names.pool(), entry);
+        let file = path.unwrap_or_else(|| file(objset, dataset.as_deref(), object));
+        let number = u64::try_from(object).ok();
+        let object = number.and_then(|number| names.pool().objset(objset).ok()?.object(number).ok());
+        Self { file, dataset, object }
+    }
+}
+
+impl Fact {
+    fn of(damaged: &Damaged, log: Log, entry: &Entry) -> Self {
+        let Entry { at, birth } = entry;
+        let range = damaged.object.as_ref().and_then(|object| object.range(at.level, at.blkid));
         Self {
             log: log.key(),
-            file: path.unwrap_or_else(|| file(objset, dataset.as_deref(), object)),
-            dataset,
-            objset,
-            object,
+            file: damaged.file.clone(),
+            dataset: damaged.dataset.clone(),
+            objset: at.at.objset,
+            object: at.at.object,
             level: at.level,
             blkid: at.blkid,
             birth: birth.map(|birth| birth.0),
@@ -113,13 +135,6 @@ fn file(objset: u64, dataset: Option<&str>, object: i64) -> String {
         (_, Some(name)) => format!("{name}:<{object:#x}>"),
         (_, None) => format!("<{objset:#x}>:<{object:#x}>"),
     }
-}
-
-/// The bytes of the object that its damaged block holds.
-fn range(pool: &Pool, entry: &Entry) -> Option<Range<u64>> {
-    let number = u64::try_from(entry.at.at.object).ok()?;
-    let object = pool.objset(entry.at.at.objset).ok()?.object(number).ok()?;
-    object.range(entry.at.level, entry.at.blkid)
 }
 
 fn table(facts: &[Fact]) -> Table {

@@ -5,9 +5,6 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
 use clap::ValueEnum;
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use wildmatch::WildMatchPattern;
 use zfsp::dataset::Dataset;
 use zfsp::fs::{self, FileSystem};
@@ -18,6 +15,7 @@ use zfsp_grammar::mode::FileType;
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::exit::{Exit, Failure};
+use crate::common::moment::moment;
 use crate::common::number::number;
 use crate::common::output::written;
 use crate::entry::{COLUMNS, Row, Sizes, line, lost};
@@ -101,25 +99,6 @@ fn bound(text: &str) -> Result<Bound, String> {
         Some(less) => number(less).map(Bound::Less),
         None => number(text).map(Bound::Exactly),
     }
-}
-
-/// Seconds since 1970.
-fn moment(text: &str) -> Result<i64, String> {
-    let what = || {
-        format!(
-            "'{text}' is no time: try 2026-11-22, '2026-11-22 13:00', 2026-11-22T13:00:00Z or @1795352511"
-        )
-    };
-    if let Some(seconds) = text.strip_prefix('@') {
-        return seconds.parse().map_err(|_| what());
-    }
-    let utc = |moment: DateTime| TimeZone::UTC.to_timestamp(moment);
-    let read = text.parse::<Timestamp>();
-    let read = read.or_else(|_| text.parse::<DateTime>().and_then(utc));
-    let read = read.or_else(|_| {
-        text.parse::<Date>().and_then(|date| utc(date.to_datetime(jiff::civil::time(0, 0, 0, 0))))
-    });
-    read.map(|moment| moment.as_second()).map_err(|_| what())
 }
 
 /// `*` and `?`.

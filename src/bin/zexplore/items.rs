@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use zfsp::dataset::property::{self, Setting};
 use zfsp::dataset::{Dataset, DatasetBookmark, Dir, Dsl, Kind};
 use zfsp::object::Loss;
-use zfsp_grammar::objset::ObjsetType;
 
 use crate::common::exit::{Exit, Failure};
 use crate::session::Session;
@@ -141,11 +140,10 @@ impl Choice {
             if set.is_hidden && !self.hidden && !named.contains(&set.name) {
                 continue;
             }
-            let kind = match dsl.objset_type(set) {
-                _ if set.is_snapshot() => Kind::Snapshot,
-                Ok(Some(ObjsetType::ZVOL)) => Kind::Volume,
-                _ => Kind::FileSystem,
-            };
+            let kind = dsl.kind(set).unwrap_or_else(|loss| {
+                session.warn(format!("{}: type: {loss}", plain(&set.name)));
+                Kind::FileSystem
+            });
             if is_meant(&set.name, kind) {
                 items.push(Item::Dataset(set));
             }

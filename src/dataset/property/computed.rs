@@ -10,7 +10,7 @@ use zfsp_grammar::objset::ObjsetType;
 use zfsp_grammar::quantity::Guid;
 
 use super::{Answer, Source, Value};
-use crate::dataset::{Dataset, Dsl, Encryption, Kind};
+use crate::dataset::{Dataset, Dsl, Encryption};
 use crate::object::Loss;
 
 /// The data of a volume.
@@ -32,12 +32,7 @@ fn on_off(is_on: bool) -> Answer {
 }
 
 pub(super) fn kind(dsl: &Dsl<'_>, set: &Dataset) -> Answer {
-    let kind = match dsl.objset_type(set)? {
-        _ if set.is_snapshot() => Kind::Snapshot,
-        Some(ObjsetType::ZVOL) => Kind::Volume,
-        _ => Kind::FileSystem,
-    };
-    text(kind.name())
+    text(dsl.kind(set)?.name())
 }
 pub(super) fn creation(_: &Dsl<'_>, set: &Dataset) -> Answer {
     fact(Value::Time(set.phys.creation_time.0))

@@ -15,13 +15,12 @@ use zfsp_grammar::zap::value::Integers;
 use super::resolve;
 use super::{Setting, Source, Value};
 use crate::block::Why;
-use crate::dataset::Dsl;
-use crate::error::Result;
+use crate::dataset::attributes::Attributes;
+use crate::dataset::{DIRECTORY, Dsl, dir};
+use crate::error::{Error, Result};
 use crate::object::{DNODE, Loss};
 use crate::vdev::config::{VdevConfig, VdevKind};
 
-/// The pool directory.
-const DIRECTORY: u64 = 1;
 /// From here on features say what a pool has, not its version.
 const WITH_FEATURES: u64 = 5000;
 
@@ -35,8 +34,8 @@ const FACTS: &[Computed] = &[
     ("size", size),
     ("guid", |dsl| fact(Value::Number(dsl.pool.guid))),
     ("dedupratio", dedupratio),
-    ("freeing", |dsl| fact(Value::Bytes(charged(dsl, "$FREE")))),
-    ("leaked", |dsl| fact(Value::Bytes(charged(dsl, "$LEAK")))),
+    ("freeing", |dsl| charged(dsl, "$FREE")),
+    ("leaked", |dsl| charged(dsl, "$LEAK")),
     ("checkpoint", checkpoint),
     ("bcloneused", |dsl| cloned(dsl, |used, _| Value::Bytes(used))),
     ("bclonesaved", |dsl| cloned(dsl, |_, saved| Value::Bytes(saved))),
@@ -201,10 +200,25 @@ fn configured(dsl: &Dsl<'_>, key: &str, default: &str) -> Answer {
     }))
 }
 
-/// Space that one of the pool's own directories has to answer for.
-fn charged(dsl: &Dsl<'_>, name: &str) -> u64 {
-    let name = format!("{}/{name}", dsl.pool.name);
-    dsl.datasets.dirs.iter().find(|dir| dir.name == name).map_or(0, |dir| dir.phys.used_bytes.0)
+/// Space that one of the pool's own directories has to answer for. Most pools do not have it.
+fn charged(dsl: &Dsl<'_>, name: &str) -> Answer {
+    let full = format!("{}/{name}", dsl.pool.name);
+    if let Some(dir) = dsl.datasets.dirs.iter().find(|dir| dir.name == full) {
+        return fact(Value::Bytes(dir.phys.used_bytes.0));
+    }
+    let Some(root) = dsl.pool.directory_number("root_dataset")? else {
+        return Err(Error::not_found(format!("{full}: the pool directory has no root_dataset")));
+    };
+    let children = dir::phys(&dsl.pool.mos.object(root)?)?.child_dir_zapobj.0;
+    match dsl.zap(children).number(name)? {
+        None | Some(0) => fact(Value::Bytes(0)),
+        Some(lost) => Err(dsl
+            .pool
+            .mos
+            .object(lost)
+            .and_then(|object| dir::phys(&object))
+            .map_or_else(Error::from, |_| Error::corrupt(format!("{full}: was not reached")))),
+    }
 }
 
 /// What only the checkpoint has still in use.
@@ -228,6 +242,7 @@ fn checkpoint(dsl: &Dsl<'_>) -> Answer {
 fn cloned(dsl: &Dsl<'_>, tell: fn(u64, u64) -> Value) -> Answer {
     let (mut used, mut saved) = (0u64, 0u64);
     let directory = dsl.zap(DIRECTORY);
+    whole(&directory)?;
     for (_, value) in directory.iter().filter(|(key, _)| key.starts_with("com.fudosecurity:brt:vdev:")) {
         let object = dsl.pool.mos.object(value.first().unwrap_or_default())?;
         if let Some(Bonus::Brt(table)) = object.dnode().map(|dnode| dnode.bonus) {
@@ -238,6 +253,11 @@ fn cloned(dsl: &Dsl<'_>, tell: fn(u64, u64) -> Value) -> Answer {
     fact(tell(used, saved))
 }
 
+/// What is lost may have counted.
+fn whole(all: &Attributes) -> Result<(), Loss> {
+    all.losses.first().map_or(Ok(()), |loss| Err(loss.clone()))
+}
+
 /// In hundredths.
 fn ratio(of: u64, to: u64) -> u64 {
     of.saturating_mul(100).checked_div(to).unwrap_or(100)
@@ -245,6 +265,7 @@ fn ratio(of: u64, to: u64) -> u64 {
 
 fn dedupratio(dsl: &Dsl<'_>) -> Answer {
     let all = dsl.zap(dsl.pool.directory_number("DDT-statistics")?.unwrap_or_default());
+    whole(&all)?;
     let (mut stored, mut referenced) = (0u64, 0u64);
     for (_, buckets) in all.iter() {
         for bucket in buckets.bytes.chunks(BUCKET) {
@@ -263,6 +284,7 @@ const BUCKET: usize = 64;
 fn dedup_table_size(dsl: &Dsl<'_>) -> Answer {
     let is_table = |key: &str| key.starts_with("DDT-") && key.contains("-zap-");
     let directory = dsl.zap(DIRECTORY);
+    whole(&directory)?;
     let mut tables = Vec::new();
     for (key, value) in directory.iter().filter(|(key, _)| key.starts_with("DDT-")) {
         let Some(object) = value.first() else { continue };
@@ -270,6 +292,7 @@ fn dedup_table_size(dsl: &Dsl<'_>) -> Answer {
             tables.push(object);
         } else if key != "DDT-statistics" {
             let of_checksum = dsl.zap(object);
+            whole(&of_checksum)?;
             tables.extend(of_checksum.iter().filter(|(key, _)| is_table(key)).filter_map(|(_, n)| n.first()));
         }
     }

@@ -24,7 +24,7 @@ use crate::style::{BAD, DIM, GOOD, ODD, TITLE, plain};
 
 /// Intent logs of all file systems and volumes that have one, record by record, and what the next import will replay.
 ///
-/// Nothing is replayed here: all other commands show the pool as it is without its logs.
+/// Nothing is replayed here. Other commands show the pool as it is without its logs, unless --replay is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
