@@ -75,7 +75,7 @@ impl<'f> Names<'f> {
                     *number != self.root && !self.known.contains_key(number) && tried.insert(*number)
                 })
                 .collect();
-            let parents: Vec<(u64, Result<Option<(u64, u64)>, Loss>)> = unknown
+            let parents: Vec<(u64, Result<_, Loss>)> = unknown
                 .into_par_iter()
                 .map(|number| {
                     let above = |inode: Inode| (inode.attributes.parent, inode.attributes.links);
