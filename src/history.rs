@@ -224,7 +224,10 @@ impl Events<'_> {
             let end = from.saturating_add(count);
             let (now, later) = to.split_at_mut(count);
             let read = self.block(blkid).and_then(|block| match block.bytes.get(from..end) {
-                Some(bytes) => Ok(now.copy_from_slice(bytes)),
+                Some(bytes) => {
+                    now.copy_from_slice(bytes);
+                    Ok(())
+                }
                 None => Err(self.corrupt(at, "the block is too short".into())),
             });
             read.inspect_err(|_| {

@@ -204,7 +204,7 @@ fn check(fixture: &Fixture, truth: &str, pool: &Pool) -> Result<Vec<String>, Str
     for (a, lines_a) in &sets {
         for (b, lines_b) in &sets {
             let (state_a, state_b) = (State { pool, dataset: a }, State { pool, dataset: b });
-            if !diff::are_related(state_a, state_b) {
+            if !diff::are_related(state_a, state_b).unwrap() {
                 let error = diff::compare(state_a, state_b, Options::default()).unwrap_err().to_string();
                 assert!(error.contains("no history in common"), "{error}");
                 continue;

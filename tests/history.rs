@@ -137,10 +137,10 @@ fn one_block_is_lost() {
 /// Where each offset could be the start of a large record, the search for one is given up; what stands before is shown.
 #[test]
 fn a_search_has_an_end() {
-    const LEN: usize = 512 << 10;
+    const LEN: u32 = 512 << 10;
     let mut victim = Victim::of("simple");
     let (kept, start) = (60, victim.starts[60]);
-    victim.content.resize(LEN, 0);
+    victim.content.resize(usize::try_from(LEN).unwrap(), 0);
     // the length of a record, and the head of a packed list
     let bait = [0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     victim.content[start..].chunks_exact_mut(bait.len()).for_each(|to| to.copy_from_slice(&bait));
@@ -158,8 +158,8 @@ fn a_search_has_an_end() {
         let header = DNODE_HEAD + usize::from(dnode[3]) * 128;
         dnode[DNODE_HEAD..header].fill(0);
         dnode[DNODE_HEAD..][..128].copy_from_slice(&above);
-        set_word(dnode, header + 8, LEN as u64);
-        set_word(dnode, header + 24, LEN as u64);
+        set_word(dnode, header + 8, u64::from(LEN));
+        set_word(dnode, header + 24, u64::from(LEN));
     });
     let begun = std::time::Instant::now();
     let run = victim.run();

@@ -44,7 +44,7 @@ pub(super) fn phys(object: &Object) -> Result<DslDir, Loss> {
 }
 
 /// The dataset that is this object of the MOS.
-pub(super) fn dataset(object: &Object) -> Result<DslDataset, Loss> {
+pub(crate) fn dataset(object: &Object) -> Result<DslDataset, Loss> {
     match object.dnode().map(|dnode| dnode.bonus) {
         Some(Bonus::DslDataset(dataset)) => Ok(dataset),
         _ => Err(Loss::new(object.at.block(0, DNODE), Why::Corrupt("no dataset".into()))),

@@ -20,7 +20,7 @@ mod accounting;
 mod attributes;
 mod bookmark;
 mod delegation;
-mod dir;
+pub(crate) mod dir;
 mod dsl;
 mod encryption;
 mod hold;

@@ -137,4 +137,12 @@ impl Side {
     pub(super) fn lost(self, loss: Loss) -> Lost {
         Lost { side: self, loss }
     }
+
+    /// What was found, if nothing is lost of it.
+    pub(super) fn keep<T>(self, read: Result<Option<T>, Loss>, losses: &mut Vec<Lost>) -> Option<T> {
+        read.unwrap_or_else(|loss| {
+            losses.push(self.lost(loss));
+            None
+        })
+    }
 }

@@ -4,40 +4,46 @@
 
 use std::collections::HashSet;
 
-use zfsp_grammar::bonus::Bonus;
-use zfsp_grammar::dsl::dataset::DslDataset;
-
 use super::State;
-use crate::pool::Pool;
+use crate::dataset::dir;
+use crate::object::Loss;
 
 /// True if objects of the same number and generation are the same in both: states of one dataset, also in two txgs,
 /// datasets with a snapshot in common, as clones have, and what was received from them. Both must be of one pool.
-#[must_use]
-pub fn are_related(a: State<'_>, b: State<'_>) -> bool {
+///
+/// # Errors
+/// [`Loss`], if what is left of their histories has nothing in common, but some of it is lost.
+pub fn are_related(a: State<'_>, b: State<'_>) -> Result<bool, Loss> {
     if a.pool.guid != b.pool.guid {
-        return false;
+        return Ok(false);
     }
     if a.dataset.phys.dir_obj == b.dataset.phys.dir_obj {
-        return true;
+        return Ok(true);
     }
-    let known: HashSet<u64> = history(a).map(|state| state.guid.0).collect();
-    history(b).any(|state| known.contains(&state.guid.0))
+    let (history_a, lost_a) = history(a);
+    let (history_b, lost_b) = history(b);
+    match lost_a.or(lost_b) {
+        _ if !history_a.is_disjoint(&history_b) => Ok(true),
+        Some(loss) => Err(loss),
+        None => Ok(false),
+    }
 }
 
-/// A state, and the snapshots before it, the newest first. The origin of all datasets, which was never written, is none.
-fn history(state: State<'_>) -> impl Iterator<Item = DslDataset> {
+/// The guids of a state and of the snapshots before it, and why there may be more of them. The origin of all datasets,
+/// which was never written, is none.
+fn history(state: State<'_>) -> (HashSet<u64>, Option<Loss>) {
+    let (mut guids, mut seen) = (HashSet::from([state.dataset.phys.guid.0]), HashSet::new());
+    let mut number = state.dataset.phys.prev_snap_obj.0;
     // damage may lead in circles
-    let mut seen = HashSet::new();
-    let older = move |newer: &DslDataset| {
-        let number = newer.prev_snap_obj.0;
-        (number != 0 && seen.insert(number)).then(|| dataset(state.pool, number)).flatten()
-    };
-    std::iter::successors(Some(state.dataset.phys), older)
-}
-
-fn dataset(pool: &Pool, number: u64) -> Option<DslDataset> {
-    match pool.mos.object(number).ok()?.dnode()?.bonus {
-        Bonus::DslDataset(phys) => Some(phys).filter(|phys| !phys.bp.is_hole()),
-        _ => None,
+    while number != 0 && seen.insert(number) {
+        match state.pool.mos.object(number).and_then(|object| dir::dataset(&object)) {
+            Ok(phys) if phys.bp.is_hole() => break,
+            Ok(phys) => {
+                guids.insert(phys.guid.0);
+                number = phys.prev_snap_obj.0;
+            }
+            Err(loss) => return (guids, Some(loss)),
+        }
     }
+    (guids, None)
 }

@@ -82,7 +82,8 @@ pub struct Difference {
 /// further down is in [`Difference::losses`].
 pub fn compare(a: State<'_>, b: State<'_>, options: Options) -> Result<Difference> {
     let (name_a, name_b) = (&a.dataset.name, &b.dataset.name);
-    if !are_related(a, b) {
+    let in_common = || format!("whether {name_a} and {name_b} have history in common cannot be told");
+    if !are_related(a, b).map_err(|loss| Error::from(loss).within(&in_common()))? {
         let what =
             format!("{name_a} and {name_b} have no history in common: their objects cannot be compared");
         return Err(Error::not_found(what));

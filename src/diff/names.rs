@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rayon::prelude::*;
 use zfsp_grammar::mode::FileType;
 
-use crate::fs::FileSystem;
-use crate::object::Loss;
+use crate::fs::{FileSystem, Inode};
+use crate::object::{DNODE, Loss};
 
 /// A name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,17 @@ const DEEPEST: usize = 4096;
 
 /// What a look into a directory comes to: names of what was wanted, and what is lost.
 type Found = (Vec<(u64, Name)>, Vec<Loss>);
+
+/// The file of that number, if there is one. A number that is kept elsewhere than in a directory may be that of
+/// something removed: a file with several links remembers the directory of one that is gone.
+pub(super) fn present(fs: &FileSystem, number: u64) -> Result<Option<Inode>, Loss> {
+    let is_its_own = |loss: &Loss| loss.at.blkid == DNODE && u64::try_from(loss.at.at.object) == Ok(number);
+    match fs.inode(number) {
+        Ok(inode) => Ok(Some(inode)),
+        Err(loss) if is_its_own(&loss) => Ok(None),
+        Err(loss) => Err(loss),
+    }
+}
 
 impl<'f> Names<'f> {
     pub(super) fn of(fs: &'f FileSystem) -> Self {
@@ -64,17 +75,24 @@ impl<'f> Names<'f> {
                     *number != self.root && !self.known.contains_key(number) && tried.insert(*number)
                 })
                 .collect();
-            let parents: Vec<(u64, Option<(u64, u64)>)> = unknown
+            let parents: Vec<(u64, Result<_, Loss>)> = unknown
                 .into_par_iter()
                 .map(|number| {
-                    let inode = self.fs.inode(number).ok();
-                    (number, inode.map(|inode| (inode.attributes.parent, inode.attributes.links)))
+                    let above = |inode: Inode| (inode.attributes.parent, inode.attributes.links);
+                    (number, present(self.fs, number).map(|inode| inode.map(above)))
                 })
                 .collect();
             let mut by_parent: BTreeMap<u64, HashSet<u64>> = BTreeMap::new();
             let mut links: HashMap<u64, u64> = HashMap::new();
             for (number, found) in parents {
-                let Some((parent, count)) = found else { continue };
+                let (parent, count) = match found {
+                    Ok(Some(above)) => above,
+                    Ok(None) => continue,
+                    Err(loss) => {
+                        losses.push(loss);
+                        continue;
+                    }
+                };
                 by_parent.entry(parent).or_default().insert(number);
                 links.insert(number, count);
             }
@@ -93,7 +111,7 @@ impl<'f> Names<'f> {
                 !self.known.contains_key(number) && links.get(number).is_some_and(|links| *links > 1)
             }));
         }
-        self.search(missed);
+        self.search(missed, &mut losses);
         self.known.values_mut().for_each(|names| names.sort_unstable());
         losses
     }
@@ -101,7 +119,11 @@ impl<'f> Names<'f> {
     /// The names that a directory has for these objects.
     fn look(&self, parent: u64, wanted: &HashSet<u64>) -> Found {
         let (mut names, mut losses) = (Vec::new(), Vec::new());
-        let Ok(directory) = self.fs.inode(parent) else { return (names, losses) };
+        let directory = match present(self.fs, parent) {
+            Ok(Some(directory)) => directory,
+            Ok(None) => return (names, losses),
+            Err(loss) => return (names, vec![loss]),
+        };
         for entry in directory.directory().entries() {
             match entry {
                 Ok(entry) if wanted.contains(&entry.object) => {
@@ -121,17 +143,32 @@ impl<'f> Names<'f> {
 
     /// Looks everywhere. A file with several links knows the directory of one of them; where that link is gone, only
     /// the whole tree tells where the others are.
-    fn search(&mut self, missed: HashSet<u64>) {
+    fn search(&mut self, missed: HashSet<u64>, losses: &mut Vec<Loss>) {
         let mut left = if missed.is_empty() { Vec::new() } else { vec![self.root] };
         let mut directories: HashMap<u64, Name> = HashMap::new();
         while let Some(parent) = left.pop() {
-            let Ok(directory) = self.fs.inode(parent) else { continue };
-            for entry in directory.directory().entries().flatten() {
+            let directory = match self.fs.inode(parent) {
+                Ok(directory) => directory,
+                Err(loss) => {
+                    losses.push(loss);
+                    continue;
+                }
+            };
+            for entry in directory.directory().entries() {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(loss) => {
+                        losses.push(loss);
+                        continue;
+                    }
+                };
                 let name = Name { parent, bytes: entry.bytes };
                 if missed.contains(&entry.object) {
                     self.above(parent, &directories);
                     self.known.entry(entry.object).or_default().push(name);
-                } else if self.is_directory(entry.object, FileType(entry.kind)) && entry.object != self.root {
+                } else if self.is_directory(entry.object, FileType(entry.kind), losses)
+                    && entry.object != self.root
+                {
                     // damage may lead in circles
                     if let Vacant(place) = directories.entry(entry.object) {
                         place.insert(name);
@@ -142,9 +179,15 @@ impl<'f> Names<'f> {
         }
     }
 
-    fn is_directory(&self, number: u64, kind: FileType) -> bool {
+    fn is_directory(&self, number: u64, kind: FileType, losses: &mut Vec<Loss>) -> bool {
         match kind {
-            FileType::NONE => self.fs.inode(number).is_ok_and(|inode| inode.is_directory()),
+            FileType::NONE => match self.fs.inode(number) {
+                Ok(inode) => inode.is_directory(),
+                Err(loss) => {
+                    losses.push(loss);
+                    false
+                }
+            },
             kind => kind == FileType::DIRECTORY,
         }
     }

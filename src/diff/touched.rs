@@ -12,7 +12,7 @@ use zfsp_grammar::quantity::Txg;
 use super::aspects::Differences;
 use super::change::{Aspect, Change, Lost, Side, State};
 use super::entries::{self, Entry};
-use super::names::{Name, Names};
+use super::names::{self, Name, Names};
 use super::objects::{self, Changed};
 use super::{Difference, Options};
 use crate::fs::{FileSystem, Inode};
@@ -57,7 +57,7 @@ pub(super) fn compare(a: &FileSystem, b: &FileSystem, options: Options) -> Diffe
     }
     let mut touched: BTreeMap<u64, Touched> =
         touched.into_iter().map(|found| (found.number, found)).collect();
-    add_owners(a, b, &mut touched);
+    add_owners(a, b, &mut touched, &mut losses);
     let mut moved: BTreeMap<u64, Moved> = BTreeMap::new();
     for found in touched.values_mut() {
         for entry in std::mem::take(&mut found.entries) {
@@ -68,7 +68,7 @@ pub(super) fn compare(a: &FileSystem, b: &FileSystem, options: Options) -> Diffe
     let mut drafts = Vec::new();
     for number in touched.keys().chain(moved.keys()).copied().collect::<BTreeSet<u64>>() {
         let moved = moved.remove(&number).unwrap_or_default();
-        let found = touched.remove(&number).unwrap_or_else(|| unchanged(a, b, number));
+        let found = touched.remove(&number).unwrap_or_else(|| unchanged(a, b, number, &mut losses));
         drafts.extend(found.drafts(moved));
     }
     let changes = with_paths(a, b, drafts, &mut losses);
@@ -163,43 +163,53 @@ impl Known {
 }
 
 /// An object whose dnode is the same, or lost.
-fn unchanged(a: &FileSystem, b: &FileSystem, number: u64) -> Touched {
-    let known = |fs: &FileSystem| {
-        let inode = fs.inode(number).ok().filter(|inode| inode.attributes.links > 0)?;
-        Some(Known::of(&inode))
+fn unchanged(a: &FileSystem, b: &FileSystem, number: u64, losses: &mut Vec<Lost>) -> Touched {
+    let mut known = |side: Side, fs: &FileSystem| {
+        let inode = side.keep(names::present(fs, number), losses)?;
+        Some(inode).filter(|inode| inode.attributes.links > 0).map(|inode| Known::of(&inode))
     };
-    Touched { number, a: known(a), b: known(b), ..Touched::default() }
+    Touched { number, a: known(Side::A, a), b: known(Side::B, b), ..Touched::default() }
 }
 
 /// Files of which nothing changed but extended attributes that are files.
-fn add_owners(a: &FileSystem, b: &FileSystem, touched: &mut BTreeMap<u64, Touched>) {
-    let owner = |fs: &FileSystem, known: Option<Known>| {
+fn add_owners(a: &FileSystem, b: &FileSystem, touched: &mut BTreeMap<u64, Touched>, losses: &mut Vec<Lost>) {
+    let mut owner = |side: Side, fs: &FileSystem, known: Option<Known>| {
         let parent = known.filter(|known| known.is_xattr)?.parent;
-        let directory = fs.inode(parent).ok()?;
+        let directory = side.keep(names::present(fs, parent), losses)?;
         let is_owner = !directory.attributes.flags.xattr();
         Some(if is_owner { parent } else { directory.attributes.parent })
     };
-    let owners = touched.values().flat_map(|found| [owner(a, found.a), owner(b, found.b)]);
+    let owners = touched.values().flat_map(|found| [owner(Side::A, a, found.a), owner(Side::B, b, found.b)]);
     let owners: BTreeSet<u64> = owners.flatten().collect();
-    let found: Vec<Touched> = owners
+    let found: Vec<(Option<Touched>, Vec<Lost>)> = owners
         .into_par_iter()
-        .filter_map(|number| {
-            let (inode_a, inode_b) = (a.inode(number).ok()?, b.inode(number).ok()?);
-            let (known_a, known_b) = (Known::of(&inode_a), Known::of(&inode_b));
-            if known_a.generation != known_b.generation {
-                return None;
-            }
-            let mut differences = Differences::default();
-            differences.xattrs(&inode_a, &inode_b);
-            Some(Touched { number, a: Some(known_a), b: Some(known_b), differences, entries: Vec::new() })
+        .map(|number| {
+            let mut losses = Vec::new();
+            (owner_of_changed(a, b, number, &mut losses), losses)
         })
         .collect();
-    for found in found.into_iter().filter(|found| !found.differences.is_empty()) {
+    for (found, lost) in found {
+        losses.extend(lost);
+        let Some(found) = found.filter(|found| !found.differences.is_empty()) else { continue };
         match touched.get_mut(&found.number) {
             Some(known) => known.differences.join(found.differences),
             None => drop(touched.insert(found.number, found)),
         }
     }
+}
+
+/// What is different about the extended attributes of a file that is in both states.
+fn owner_of_changed(a: &FileSystem, b: &FileSystem, number: u64, losses: &mut Vec<Lost>) -> Option<Touched> {
+    let inode_a = Side::A.keep(names::present(a, number), losses);
+    let inode_b = Side::B.keep(names::present(b, number), losses);
+    let (inode_a, inode_b) = (inode_a?, inode_b?);
+    let (known_a, known_b) = (Known::of(&inode_a), Known::of(&inode_b));
+    if known_a.generation != known_b.generation {
+        return None;
+    }
+    let mut differences = Differences::default();
+    differences.xattrs(&inode_a, &inode_b);
+    Some(Touched { number, a: Some(known_a), b: Some(known_b), differences, entries: Vec::new() })
 }
 
 impl Touched {
