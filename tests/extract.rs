@@ -358,6 +358,25 @@ fn links_in_the_way_are_not_followed() {
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
 }
 
+#[test]
+fn the_first_of_two_files_of_a_name_stays() {
+    let mut forge = Forge::of("simple");
+    let fs = files(&forge.pool, "lab");
+    let (objset, root) = (fs.set().id, fs.root().unwrap().number);
+    let all = fs.root().unwrap().walk().filter_map(|visit| visit.inode().cloned());
+    let all = all.filter(|inode| inode.kind().0 == 8 && inode.attributes.links == 1);
+    let [one, other]: [u64; 2] =
+        all.map(|inode| inode.number | 8 << 60).take(2).collect::<Vec<_>>().try_into().unwrap();
+    forge.content(objset, root, &micro_zap(&[("same", one), ("same", other)]));
+    let folder = folder();
+    let dest = folder.path().join("out");
+    let (run, limits) = extract("lab:/", &dest, &[], &forge.saved.paths);
+    assert!(run.code == 3 && limits.refused(b"same", "name"), "{}", run.errors);
+    let first = std::fs::metadata(dest.join("same")).unwrap();
+    assert_eq!(first.mtime() as u64, fs.inode(one & !(15 << 60)).unwrap().attributes.mtime.sec.0);
+    assert_eq!(host::count(&dest), 1);
+}
+
 /// The names of all files of a file system while they are made.
 fn foreseen(fs: &FileSystem) -> Vec<String> {
     let all = fs.root().unwrap().walk().filter_map(|visit| visit.inode().cloned());
