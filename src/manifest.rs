@@ -18,7 +18,8 @@ use crate::dataset::Dataset;
 use crate::file::{Content, File};
 use crate::fs::xattr::Xattr;
 use crate::fs::{Found, Inode, Visit};
-use crate::namespace::{Namespace, Place};
+use crate::namespace::escape::escaped;
+use crate::namespace::{Held, Namespace};
 use crate::object::Loss;
 use crate::volume::Volume;
 
@@ -177,14 +178,24 @@ pub fn dataset(
     depth: Depth,
     mut sink: impl FnMut(Line) -> io::Result<()>,
 ) -> io::Result<()> {
-    match names.root(dataset) {
-        Ok(Place::Inode(root)) => of_tree(&dataset.name, *root, depth, sink),
-        Ok(Place::Volume(volume)) => sink(Line::of_volume(&dataset.name, &volume, depth)),
-        Err(error) => {
-            let (dataset, mount_error) = (dataset.name.clone(), Some(error.to_string()));
-            sink(Line { dataset, mount_error, ..Line::default() })
+    let unreadable =
+        |why: String| Line { dataset: dataset.name.clone(), mount_error: Some(why), ..Line::default() };
+    let losses = match names.open(dataset) {
+        Err(error) => return sink(unreadable(error.to_string())),
+        Ok(Held::Volume(volume)) => {
+            sink(Line::of_volume(&dataset.name, &volume, depth))?;
+            volume.losses.clone()
         }
-    }
+        Ok(Held::FileSystem(fs)) => {
+            match fs.root() {
+                Ok(root) => of_tree(&dataset.name, root, depth, &mut sink)?,
+                Err(loss) => sink(unreadable(format!("{}: {loss}", dataset.name)))?,
+            }
+            fs.losses().to_vec()
+        }
+    };
+    // layouts, records of the intent log: no path is theirs
+    losses.iter().try_for_each(|loss| sink(Line::of_loss(&dataset.name, b"", loss)))
 }
 
 fn of_tree(
@@ -221,6 +232,11 @@ fn line(dataset: &str, visit: &Visit, depth: Depth) -> Line {
             Line::of_loss(dataset, &visit.path, &format!("entries are missing: {loss}"))
         }
     }
+}
+
+/// A name as it is, escaped if it is no UTF-8.
+fn escaped_name(name: Vec<u8>) -> String {
+    String::from_utf8(name).unwrap_or_else(|error| escaped(error.as_bytes()).to_string())
 }
 
 /// Bytes as text, or as base64.
@@ -264,7 +280,7 @@ impl Line {
         if depth == Depth::Hashes {
             match hash(&volume.data()) {
                 Ok(hash) => line.sha256 = Some(hash),
-                Err(loss) => line.lose(Some(&loss)),
+                Err(loss) => line.lose([&loss]),
             }
         }
         line
@@ -282,7 +298,7 @@ impl Line {
         let kind = inode.kind();
         self.r#type = word(kind);
         self.stat = Some(Stat::of(inode));
-        self.lose(attributes.losses.first());
+        self.lose(&attributes.losses);
         match kind {
             FileType::REGULAR if depth >= Depth::Segments => {
                 self.take_segments(&inode.open());
@@ -292,7 +308,7 @@ impl Line {
             }
             FileType::SYMLINK => match inode.target() {
                 Ok(target) => (self.target, self.target_b64) = text(target),
-                Err(loss) => self.lose(Some(&loss)),
+                Err(loss) => self.lose([&loss]),
             },
             _ => {}
         }
@@ -310,10 +326,8 @@ impl Line {
 
     fn take_xattrs(&mut self, inode: &Inode) {
         let xattrs = inode.xattrs();
-        self.lose(xattrs.losses.first());
-        let pair = |xattr: &Xattr| {
-            (String::from_utf8_lossy(&xattr.name()).into_owned(), Base64(xattr.value.clone()))
-        };
+        self.lose(&xattrs.losses);
+        let pair = |xattr: &Xattr| (escaped_name(xattr.name()), Base64(xattr.value.clone()));
         self.xattrs = Pairs(xattrs.all.iter().map(pair).collect());
     }
 
@@ -322,7 +336,7 @@ impl Line {
         for segment in file.segments() {
             match segment {
                 Ok(segment) => all.push([segment.start, segment.end.saturating_sub(segment.start)]),
-                Err(loss) => self.lose(Some(&loss)),
+                Err(loss) => self.lose([&loss]),
             }
         }
         self.data = Some(all);
@@ -333,13 +347,19 @@ impl Line {
         match hash(&file) {
             Ok(hash) if file.size() > LONGEST => self.sha256_of_data_segments = Some(hash),
             Ok(hash) => self.sha256 = Some(hash),
-            Err(loss) => self.lose(Some(&loss)),
+            Err(loss) => self.lose([&loss]),
         }
     }
 
-    fn lose(&mut self, loss: Option<&Loss>) {
-        if let Some(loss) = loss.filter(|_| self.error.is_none()) {
-            self.error = Some(loss.to_string());
+    fn lose<'l>(&mut self, losses: impl IntoIterator<Item = &'l Loss>) {
+        for loss in losses {
+            let loss = loss.to_string();
+            match &mut self.error {
+                // a block that is lost is met by the segments and by the hash
+                Some(said) if said.contains(&loss) => {}
+                Some(said) => said.push_str(&format!("; {loss}")),
+                None => self.error = Some(loss),
+            }
         }
     }
 }

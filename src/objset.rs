@@ -94,7 +94,7 @@ impl ObjectSet {
     /// [`Loss`], if there is no such object, or if its dnode cannot be had.
     pub fn object(&self, number: u64) -> Result<Object, Loss> {
         let at = ObjectAt { objset: self.id, object: i64::try_from(number).unwrap_or(i64::MAX) };
-        let none = || Loss::new(at.block(0, DNODE), Why::Corrupt("no such object".into()));
+        let none = || Loss::new(at.block(0, DNODE), Why::Missing);
         let per_block = self.per_block();
         if number == 0 {
             return Err(none());

@@ -12,6 +12,8 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
+use std::sync::Arc;
+
 use zfsp_grammar::objset::ObjsetType;
 use zfsp_grammar::zil::record::Body;
 
@@ -30,7 +32,7 @@ pub struct Volume {
     /// Bytes that it has.
     pub size: u64,
     content: Object,
-    patches: Patches,
+    patches: Arc<Patches>,
     /// What of its intent log could not be applied.
     pub losses: Vec<Loss>,
 }
@@ -58,7 +60,7 @@ impl Volume {
             )
         })?;
         let content = set.object(DATA)?;
-        Ok(Self { set, size, content, patches: Patches::default(), losses: Vec::new() })
+        Ok(Self { set, size, content, patches: Arc::default(), losses: Vec::new() })
     }
 
     /// The volume with its intent log applied. What goes wrong on the way is in its losses; what was applied until
@@ -66,22 +68,27 @@ impl Volume {
     #[must_use]
     pub fn replayed(mut self, pool: &Pool) -> Self {
         let Some(log) = IntentLog::of(pool, &self.set) else { return self };
+        let patches = Arc::make_mut(&mut self.patches);
         let mut blocks = log.blocks();
         'log: for block in &mut blocks {
             for record in block.pending() {
-                match &record.body {
-                    Some(Body::Write(record)) => self.patches.write(record),
-                    Some(Body::CloneRange(record)) => self.patches.clone_range(record),
+                let applied = match &record.body {
+                    Some(Body::Write(record)) => {
+                        patches.write(record);
+                        Ok(())
+                    }
+                    Some(Body::CloneRange(record)) => patches.clone_range(record),
                     Some(Body::Truncate(record)) => {
                         let end = record.offset.0.saturating_add(record.length.0);
-                        self.patches.put(record.offset.0..end, Patch::Hole);
+                        patches.put(record.offset.0..end, Patch::Hole);
+                        Ok(())
                     }
-                    _ => {
-                        let at = ObjectAt { objset: log.objset, object: 0 }.block(-2, block.seq);
-                        let what = format!("record {}: {} in a volume", record.seq, record.kind.txtype());
-                        self.losses.push(Loss::new(at, Why::Corrupt(what)));
-                        break 'log;
-                    }
+                    Some(_) => Err("it is none of a volume".into()),
+                    None => Err("it cannot be read".into()),
+                };
+                if let Err(what) = applied {
+                    self.losses.push(block.refused(log.objset, &record, &what));
+                    break 'log;
                 }
             }
         }

@@ -29,6 +29,9 @@ pub enum Why {
     /// It is encrypted, and there is no key.
     #[error("encrypted")]
     Encrypted,
+    /// There is no such object.
+    #[error("no such object")]
+    Missing,
     /// It was left out on purpose when the dataset was received.
     #[error("redacted")]
     Redacted,

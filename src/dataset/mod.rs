@@ -121,7 +121,10 @@ impl Datasets {
             let near: Vec<&str> = near.map(|set| set.name.as_str()).collect();
             let visible = self.all.iter().filter(|set| !set.is_hidden && !set.is_snapshot());
             let near = if near.is_empty() { visible.map(|set| set.name.as_str()).collect() } else { near };
-            Error::not_found(format!("no dataset '{name}': there are {}", few(&near)))
+            Error::not_found(match near.is_empty() {
+                true => format!("no dataset '{name}': none can be read"),
+                false => format!("no dataset '{name}': there are {}", few(&near)),
+            })
         })
     }
     /// Names by MOS object.

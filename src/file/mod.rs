@@ -44,7 +44,7 @@ pub struct File {
     name: ObjectAt,
     /// `None` for what only the intent log has.
     object: Option<Object>,
-    patches: Patches,
+    patches: Arc<Patches>,
     /// Bytes of the largest block that it may get.
     record_size: u64,
     size: u64,
@@ -65,20 +65,20 @@ impl File {
     #[must_use]
     pub fn new(object: Object, size: u64) -> Self {
         let (store, name) = (object.store().clone(), object.at);
-        let (patches, ahead) = (Patches::default(), Ahead::default());
+        let (patches, ahead) = (Arc::default(), Ahead::default());
         Self { store, name, object: Some(object), patches, record_size: RECORD_SIZE, size, at: 0, ahead }
     }
 
     /// A file that only the intent log has.
     #[must_use]
     pub fn unwritten(store: Arc<Store>, name: ObjectAt, size: u64) -> Self {
-        let (patches, ahead) = (Patches::default(), Ahead::default());
+        let (patches, ahead) = (Arc::default(), Ahead::default());
         Self { store, name, object: None, patches, record_size: RECORD_SIZE, size, at: 0, ahead }
     }
 
     /// The same with what the intent log puts on top; blocks that are new have at most `record_size` bytes.
     #[must_use]
-    pub fn patched(self, patches: Patches, record_size: u64) -> Self {
+    pub fn patched(self, patches: Arc<Patches>, record_size: u64) -> Self {
         Self { patches, record_size, ..self }
     }
 

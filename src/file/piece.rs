@@ -123,7 +123,8 @@ fn of_object(object: &Object, from: u64) -> impl Iterator<Item = Piece> + Send {
             Some(Piece { range, source: Source::Block { pointer, at, skip: 0 } })
         }
         Err(loss) => {
-            let range = object.range(loss.at.level, loss.at.blkid)?;
+            // what no range can be told of may be anything
+            let range = object.range(loss.at.level, loss.at.blkid).unwrap_or(0..u64::MAX);
             Some(Piece { range, source: Source::Lost(loss) })
         }
     })

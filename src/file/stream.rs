@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::File;
 use super::piece::{Piece, Source};
+use crate::block::Why;
 use crate::memory;
-use crate::object::Loss;
+use crate::object::{Bookmark, Loss};
 
 /// A stretch of a file that was read.
 #[derive(Clone, Debug)]
@@ -146,26 +147,30 @@ impl File {
         let content = match source {
             Source::Hole => Content::Hole,
             Source::Lost(loss) => Content::Lost(loss),
-            Source::Bytes(bytes, skip) => Content::Data(cut(bytes.to_vec(), skip, len)),
+            Source::Bytes(bytes, skip) => self.cut(bytes.to_vec(), skip, len, None),
             Source::Block { pointer, .. } if pointer.is_hole() => Content::Hole,
             Source::Block { pointer, at, skip } => match self.store.read(&pointer) {
-                Ok(block) => Content::Data(cut(block.bytes, skip, len)),
+                Ok(block) => self.cut(block.bytes, skip, len, at),
                 Err(lost) => Content::Lost(Loss { at: at.unwrap_or_else(|| self.name.block(-2, 0)), lost }),
             },
         };
         Chunk { range, content }
     }
-}
 
-/// `len` bytes behind `skip`; zeros where a block is shorter.
-fn cut(mut bytes: Vec<u8>, skip: u64, len: usize) -> Data {
-    let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
-    if skip > 0 {
-        bytes.drain(..skip);
+    /// `len` bytes behind `skip`; lost where a block has not as many.
+    fn cut(&self, mut bytes: Vec<u8>, skip: u64, len: usize, at: Option<Bookmark>) -> Content {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        if skip.checked_add(len).is_none_or(|end| end > bytes.len()) {
+            let what = format!("a block of {:#x} bytes is too short for its place", bytes.len());
+            return Content::Lost(Loss::new(
+                at.unwrap_or_else(|| self.name.block(-2, 0)),
+                Why::Corrupt(what),
+            ));
+        }
+        if skip > 0 {
+            bytes.drain(..skip);
+        }
+        bytes.truncate(len);
+        Content::Data(Data(bytes))
     }
-    bytes.resize(len.min(LONGEST), 0);
-    Data(bytes)
 }
-
-/// Of a piece that is no hole: the largest block.
-const LONGEST: usize = 16 << 20;

@@ -33,8 +33,8 @@ const LONGEST_TARGET: u64 = 65_535;
 
 impl Inode {
     /// What will be of an object that the intent log changes.
-    pub(super) fn changed(fs: FileSystem, number: u64, object: Option<Object>, change: &Change) -> Self {
-        let (attributes, change) = (change.attributes.clone(), Some(Arc::new(change.clone())));
+    pub(super) fn changed(fs: FileSystem, number: u64, object: Option<Object>, change: &Arc<Change>) -> Self {
+        let (attributes, change) = (change.attributes.clone(), Some(change.clone()));
         Self { fs, number, attributes, object, change }
     }
 
@@ -152,7 +152,13 @@ impl FileSystem {
     /// # Errors
     /// [`Loss`], if their table cannot be read.
     pub fn domains(&self) -> Result<Vec<(u64, String)>, Loss> {
-        let Some(table) = self.master().fuid else { return Ok(self.shared.overlay.domains().to_vec()) };
+        let mut all = self.shared.domains.get_or_init(|| self.read_domains()).clone()?;
+        all.extend(self.shared.overlay.domains().iter().cloned());
+        Ok(all)
+    }
+
+    fn read_domains(&self) -> Result<Vec<(u64, String)>, Loss> {
+        let Some(table) = self.master().fuid else { return Ok(Vec::new()) };
         let object = self.set().object(table)?;
         let (bonus, order) = object.bonus();
         let size = u64::parse(Input::new(bonus, order)).map_or(0, |(_, size)| size);
@@ -161,8 +167,7 @@ impl FileSystem {
             |_| Loss::new(object.at.block(0, 0), Why::Corrupt("the table of domains is no list".into()));
         let (_, packed) = Packed::parse(Input::new(&bytes, order)).map_err(broken)?;
         let domains = zfsp_grammar::fuid::domains(&packed.list);
-        let known = domains.map(|domain| (domain.index, Text(domain.name.0).to_string()));
-        Ok(known.chain(self.shared.overlay.domains().iter().cloned()).collect())
+        Ok(domains.map(|domain| (domain.index, Text(domain.name.0).to_string())).collect())
     }
 }
 

@@ -5,8 +5,7 @@
 use zfsp_grammar::master_node::MASTER_NODE;
 use zfsp_grammar::zap::names::NormFlags;
 
-use crate::block::Why;
-use crate::object::{Loss, ObjectAt};
+use crate::object::Loss;
 use crate::objset::ObjectSet;
 use crate::zap::Zap;
 
@@ -46,37 +45,44 @@ pub enum CaseSensitivity {
 }
 
 /// The newest version there is: what is newer must be refused.
-const NEWEST: u64 = 5;
+pub(super) const NEWEST: u64 = 5;
 
 impl MasterNode {
-    /// The master node of an object set.
+    /// The master node of an object set. Keys that cannot be read are added to `losses`, and taken for missing.
     ///
     /// # Errors
-    /// [`Loss`], if it cannot be read, or is of a version that is not known.
-    pub(super) fn of(set: &ObjectSet) -> Result<Self, Loss> {
+    /// [`Loss`], if nothing of it can be read.
+    pub(super) fn of(set: &ObjectSet, losses: &mut Vec<Loss>) -> Result<Self, Loss> {
         let object = set.object(MASTER_NODE)?;
         let zap = Zap::of(&object)?;
-        let number = |key| zap.number(key).map(Option::unwrap_or_default);
-        let place = |key| zap.number(key).map(|number| number.filter(|number| *number != 0));
-        let version = number("VERSION")?;
-        if version > NEWEST {
-            let at = ObjectAt { objset: set.id, object: 1 }.block(0, 0);
-            return Err(Loss::new(at, Why::Unsupported(format!("ZPL version {version}"))));
-        }
+        let mut number = |key| {
+            let read = zap.number(key).unwrap_or_else(|loss| {
+                losses.push(loss);
+                None
+            });
+            read.unwrap_or_default()
+        };
+        let version = number("VERSION");
+        let mut place = |key| Some(number(key)).filter(|number| *number != 0);
+        let (root, delete_queue, fuid) = (place("ROOT"), place("DELETE_QUEUE"), place("FUID"));
+        let (shares, sa_attrs) = (place("SHARES"), place("SA_ATTRS"));
+        let normalization = NormFlags(number("normalization"));
+        let utf8only = number("utf8only") != 0;
+        let casesensitivity = match number("casesensitivity") {
+            1 => CaseSensitivity::Insensitive,
+            2 => CaseSensitivity::Mixed,
+            _ => CaseSensitivity::Sensitive,
+        };
         Ok(Self {
             version,
-            root: place("ROOT")?,
-            delete_queue: place("DELETE_QUEUE")?,
-            fuid: place("FUID")?,
-            shares: place("SHARES")?,
-            sa_attrs: place("SA_ATTRS")?,
-            normalization: NormFlags(number("normalization")?),
-            utf8only: number("utf8only")? != 0,
-            casesensitivity: match number("casesensitivity")? {
-                1 => CaseSensitivity::Insensitive,
-                2 => CaseSensitivity::Mixed,
-                _ => CaseSensitivity::Sensitive,
-            },
+            root,
+            delete_queue,
+            fuid,
+            shares,
+            sa_attrs,
+            normalization,
+            utf8only,
+            casesensitivity,
         })
     }
 

@@ -30,7 +30,7 @@ mod replay;
 mod walk;
 pub mod xattr;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::objset::ObjsetType;
@@ -45,6 +45,7 @@ pub use attributes::Attributes;
 pub use directory::{DirEntry, Directory};
 pub use inode::Inode;
 pub use layouts::Layouts;
+use master_node::NEWEST;
 pub use master_node::{CaseSensitivity, MasterNode};
 use replay::Overlay;
 pub use walk::{Found, Visit, Walk};
@@ -64,6 +65,7 @@ struct Shared {
     overlay: Overlay,
     /// Bytes of the largest block that a file may get.
     record_size: u64,
+    domains: OnceLock<Result<Vec<(u64, String)>, Loss>>,
     losses: Vec<Loss>,
 }
 
@@ -71,7 +73,7 @@ impl FileSystem {
     /// The file system in that object set.
     ///
     /// # Errors
-    /// [`Loss`], if it is none, if it is encrypted, or if no root directory can be found. What else is lost is in
+    /// [`Loss`], if it is none, if it is encrypted, or of a version that is not known. What else is lost is in
     /// [`FileSystem::losses`].
     pub fn open(set: ObjectSet) -> Result<Self, Loss> {
         let place = ObjectAt { objset: set.id, object: 0 }.block(-1, 0);
@@ -82,23 +84,28 @@ impl FileSystem {
             return Err(Loss::new(place, Why::Encrypted));
         }
         let mut losses = Vec::new();
-        let master = match MasterNode::of(&set) {
-            Ok(master) if master.root.is_some() => master,
-            read => {
-                losses.push(read.err().unwrap_or_else(|| {
-                    let at = ObjectAt { objset: set.id, object: 1 }.block(0, 0);
-                    Loss::new(at, Why::Corrupt("the master node names no root directory".into()))
-                }));
-                MasterNode {
-                    sa_attrs: number_of_type(&set, ObjectType::SA_MASTER_NODE),
-                    ..MasterNode::default()
-                }
-            }
-        };
+        let mut master = MasterNode::of(&set, &mut losses).unwrap_or_else(|loss| {
+            losses.push(loss);
+            MasterNode { sa_attrs: number_of_type(&set, ObjectType::SA_MASTER_NODE), ..MasterNode::default() }
+        });
+        if master.version > NEWEST {
+            return Err(Loss::new(place, Why::Unsupported(format!("ZPL version {}", master.version))));
+        }
         let layouts = Layouts::of(&set, master.sa_attrs, &mut losses);
+        if master.root.is_none() {
+            master.root = top(&set, &layouts);
+        }
         let overlay = Overlay::default();
         Ok(Self {
-            shared: Arc::new(Shared { set, master, layouts, overlay, record_size: RECORD_SIZE, losses }),
+            shared: Arc::new(Shared {
+                set,
+                master,
+                layouts,
+                overlay,
+                record_size: RECORD_SIZE,
+                domains: OnceLock::new(),
+                losses,
+            }),
         })
     }
 
@@ -106,7 +113,17 @@ impl FileSystem {
     fn with(self, overlay: Overlay, record_size: u64, losses: Vec<Loss>) -> Self {
         let Shared { set, master, layouts, .. } = &*self.shared;
         let (set, layouts) = (set.clone(), layouts.clone());
-        Self { shared: Arc::new(Shared { set, master: *master, layouts, overlay, record_size, losses }) }
+        Self {
+            shared: Arc::new(Shared {
+                set,
+                master: *master,
+                layouts,
+                overlay,
+                record_size,
+                domains: OnceLock::new(),
+                losses,
+            }),
+        }
     }
 
     /// Its objects.
@@ -138,16 +155,12 @@ impl FileSystem {
     /// # Errors
     /// [`Loss`], if it cannot be read, or found.
     pub fn root(&self) -> Result<Inode, Loss> {
-        if let Some(root) = self.master().root {
-            return self.inode(root);
-        }
-        let is_root = |inode: &Inode| inode.is_directory() && inode.attributes.parent == inode.number;
-        let directories =
-            self.set().objects().flatten().filter(|object| object.r#type == ObjectType::DIRECTORY_CONTENTS);
-        directories.filter_map(|object| self.inode_of(object).ok()).find(is_root).ok_or_else(|| {
-            let at = ObjectAt { objset: self.set().id, object: 1 }.block(0, 0);
-            Loss::new(at, Why::Corrupt("there is no root directory".into()))
-        })
+        let at = ObjectAt { objset: self.set().id, object: 1 }.block(0, 0);
+        let unknown = || match self.losses().first() {
+            Some(loss) => loss.clone(),
+            None => Loss::new(at, Why::Corrupt("the master node names no root directory".into())),
+        };
+        self.inode(self.master().root.ok_or_else(unknown)?)
     }
 
     /// The file, directory or whatever it is of that number.
@@ -164,7 +177,7 @@ impl FileSystem {
             Some(None) => {
                 let at =
                     ObjectAt { objset: self.set().id, object: i64::try_from(number).unwrap_or(i64::MAX) };
-                Err(Loss::new(at.block(0, DNODE), Why::Corrupt("no such object".into())))
+                Err(Loss::new(at.block(0, DNODE), Why::Missing))
             }
         }
     }
@@ -193,6 +206,17 @@ impl FileSystem {
         numbers.sort_unstable();
         Ok(numbers)
     }
+}
+
+/// The directory that is its own parent.
+fn top(set: &ObjectSet, layouts: &Layouts) -> Option<u64> {
+    let directories =
+        set.objects().flatten().filter(|object| object.r#type == ObjectType::DIRECTORY_CONTENTS);
+    let mut numbered = directories.filter_map(|object| {
+        let attributes = Attributes::of(&object, layouts).ok()?;
+        Some((u64::try_from(object.at.object).ok()?, attributes.parent))
+    });
+    numbered.find(|(number, parent)| number == parent).map(|(number, _)| number)
 }
 
 /// The first object of that type.

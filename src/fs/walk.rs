@@ -92,11 +92,6 @@ impl Walk {
         Self { deepest, ..self }
     }
 
-    /// True if nothing below the top was given yet.
-    pub(crate) fn is_at_top(&self) -> bool {
-        self.way.is_empty()
-    }
-
     /// Leaves out what is in the directory that was given last.
     pub fn leave_out(&mut self) {
         self.enter = None;

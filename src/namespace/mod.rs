@@ -22,16 +22,15 @@ pub mod escape;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zfsp_grammar::input::Text;
 use zfsp_grammar::objset::ObjsetType;
 
-use crate::block::Store;
 use crate::dataset::property::Value;
 use crate::dataset::{Dataset, Datasets, Dsl};
 use crate::error::{Error, Result};
-use crate::file::File;
+use crate::file::{File, RECORD_SIZE};
 use crate::fs::{FileSystem, Inode};
 use crate::object::Loss;
 use crate::pool::Pool;
@@ -68,24 +67,27 @@ pub enum Place {
     Inode(Box<Inode>),
     /// A volume.
     Volume(Box<Volume>),
+    /// The root of a dataset that cannot be read, or is encrypted: others may be below.
+    Lost(String),
+}
+
+/// What a dataset holds.
+#[derive(Clone, Debug)]
+pub enum Held {
+    /// A file system.
+    FileSystem(FileSystem),
+    /// A volume.
+    Volume(Box<Volume>),
 }
 
 impl Location {
-    /// Its bytes: of a file or a volume; of others what their object holds.
+    /// Its bytes: of a file or a volume; of others what their object holds. `None` if it is lost.
     #[must_use]
-    pub fn content(&self) -> File {
+    pub fn content(&self) -> Option<File> {
         match &self.place {
-            Place::Inode(inode) => inode.content(),
-            Place::Volume(volume) => volume.data(),
-        }
-    }
-
-    /// What its blocks are read with.
-    #[must_use]
-    pub fn store(&self) -> &Arc<Store> {
-        match &self.place {
-            Place::Inode(inode) => inode.fs().set().meta_dnode.store(),
-            Place::Volume(volume) => volume.set().meta_dnode.store(),
+            Place::Inode(inode) => Some(inode.content()),
+            Place::Volume(volume) => Some(volume.data()),
+            Place::Lost(_) => None,
         }
     }
 }
@@ -166,18 +168,25 @@ impl<'p> Namespace<'p> {
 
     /// A path from the root dataset on.
     fn across(&self, path: &[u8], links: Links) -> Result<Location> {
-        let mut rest: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|part| !part.is_empty()).rev().collect();
-        let root = self.datasets().find(&self.pool().name)?;
-        let mut at = root;
+        let mut rest: Vec<&[u8]> = Vec::new();
+        for part in path.split(|b| *b == b'/').filter(|part| !part.is_empty() && *part != b".") {
+            match part {
+                b".." => drop(rest.pop()),
+                _ => rest.push(part),
+            }
+        }
+        rest.reverse();
+        let mut at = self.datasets().find(&self.pool().name)?;
         while let Some(part) = rest.last() {
             let snapshot = match rest.as_slice() {
-                [.., name, b"snapshot", b".zfs"] => Some([at.name.as_bytes(), b"@", name].concat()),
+                [.., name, b"snapshot", b".zfs"] => Some(([at.name.as_bytes(), b"@", name].concat(), 3)),
+                [.., name] if name.starts_with(b"@") => Some(([at.name.as_bytes(), name].concat(), 1)),
                 _ => None,
             };
             let below = [at.name.as_bytes(), b"/", part].concat();
-            if let Some(snapshot) = snapshot {
+            if let Some((snapshot, parts)) = snapshot {
                 at = self.datasets().find(&Text(&snapshot).to_string())?;
-                rest.truncate(rest.len().saturating_sub(3));
+                rest.truncate(rest.len().saturating_sub(parts));
             } else if let Some(below) = self.dataset(&below).filter(|_| !at.is_snapshot()) {
                 at = below;
                 rest.pop();
@@ -192,21 +201,38 @@ impl<'p> Namespace<'p> {
 
     fn within(&self, dataset: &Dataset, path: &[u8], crosses: bool, links: Links) -> Result<Location> {
         let named = |error: Error| error.within(&dataset.name);
-        let (path, place) = match self.root(dataset)? {
-            Place::Volume(_) if path.iter().any(|b| *b != b'/') => {
+        let is_root = path.iter().all(|b| *b == b'/');
+        let (path, place) = match self.root(dataset) {
+            Ok(Place::Volume(_)) if !is_root => {
                 return Err(named(Error::not_found("a volume: it has no files".into())));
             }
-            volume @ Place::Volume(_) => (Vec::new(), volume),
-            Place::Inode(root) => {
+            Ok(Place::Inode(_)) if is_root => (b"/".to_vec(), self.root(dataset)?),
+            Ok(Place::Inode(root)) => {
                 let found = match links {
                     Links::Follow => root.fs().follow(path),
                     Links::Keep => root.fs().find(path),
                 };
-                let path = if path.is_empty() { b"/".to_vec() } else { path.to_vec() };
-                (path, Place::Inode(Box::new(found.map_err(named)?)))
+                (path.to_vec(), Place::Inode(Box::new(found.map_err(named)?)))
             }
+            Ok(place) => (Vec::new(), place),
+            // what is below may be had all the same
+            Err(error) if is_root && crosses && !self.children(dataset).is_empty() => {
+                (b"/".to_vec(), Place::Lost(error.to_string()))
+            }
+            Err(error) => return Err(error),
         };
         Ok(Location { dataset: dataset.clone(), path, crosses, place })
+    }
+
+    fn object(&self, dataset: &Dataset, number: &[u8]) -> Result<Location> {
+        let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+        let number =
+            number.ok_or_else(|| Error::not_found("expected a number behind #, like lab:#17".into()))?;
+        let Held::FileSystem(fs) = self.open(dataset)? else {
+            return Err(Error::not_found(format!("{}: a volume: its objects are no files", dataset.name)));
+        };
+        let place = Place::Inode(Box::new(fs.inode(number)?));
+        Ok(Location { dataset: dataset.clone(), path: Vec::new(), crosses: false, place })
     }
 
     /// What a dataset is: a volume, or the root directory of a file system.
@@ -214,45 +240,48 @@ impl<'p> Namespace<'p> {
     /// # Errors
     /// If it cannot be read.
     pub fn root(&self, dataset: &Dataset) -> Result<Place> {
-        let named = |loss: Loss| Error::from(loss).within(&dataset.name);
-        if let Some(fs) = self.opened().get(&dataset.object) {
-            return Ok(Place::Inode(Box::new(fs.root().map_err(named)?)));
+        match self.open(dataset)? {
+            Held::Volume(volume) => Ok(Place::Volume(volume)),
+            Held::FileSystem(fs) => match fs.root() {
+                Ok(root) => Ok(Place::Inode(Box::new(root))),
+                Err(loss) => Err(Error::from(loss).within(&dataset.name)),
+            },
         }
+    }
+
+    /// What a dataset holds, whether or not its root directory can be read. A file system is opened once.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is encrypted.
+    pub fn open(&self, dataset: &Dataset) -> Result<Held> {
+        if let Some(fs) = self.opened().get(&dataset.object) {
+            return Ok(Held::FileSystem(fs.clone()));
+        }
+        let named = |loss: Loss| Error::from(loss).within(&dataset.name);
         let set = dataset.objset(self.pool()).map_err(named)?;
         let is_replayed = self.replays && !dataset.is_snapshot();
         if set.r#type == ObjsetType::ZVOL {
             let volume = Volume::open(set).map_err(named)?;
             let volume = if is_replayed { volume.replayed(self.pool()) } else { volume };
-            return Ok(Place::Volume(Box::new(volume)));
+            return Ok(Held::Volume(Box::new(volume)));
         }
         let fs = FileSystem::open(set).map_err(named)?;
         let fs = if is_replayed { fs.replayed(self.pool(), self.record_size(dataset)) } else { fs };
-        let root = fs.root().map_err(named)?;
-        self.opened().insert(dataset.object, fs);
-        Ok(Place::Inode(Box::new(root)))
+        self.opened().insert(dataset.object, fs.clone());
+        Ok(Held::FileSystem(fs))
     }
 
-    fn record_size(&self, dataset: &Dataset) -> Option<u64> {
-        match self.dsl.property(dataset, "recordsize").ok()??.value {
-            Value::Bytes(size) => Some(size),
-            _ => None,
-        }
+    fn record_size(&self, dataset: &Dataset) -> Result<u64, Loss> {
+        let setting = self.dsl.property(dataset, "recordsize")?;
+        Ok(match setting.map(|setting| setting.value) {
+            Some(Value::Bytes(size)) => size,
+            _ => RECORD_SIZE,
+        })
     }
 
     /// The file systems that were opened: each once.
     fn opened(&self) -> MutexGuard<'_, HashMap<u64, FileSystem>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn object(&self, dataset: &Dataset, number: &[u8]) -> Result<Location> {
-        let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
-        let number =
-            number.ok_or_else(|| Error::not_found("expected a number behind #, like lab:#17".into()))?;
-        let Place::Inode(root) = self.root(dataset)? else {
-            return Err(Error::not_found(format!("{}: a volume: its objects are no files", dataset.name)));
-        };
-        let place = Place::Inode(Box::new(root.fs().inode(number)?));
-        Ok(Location { dataset: dataset.clone(), path: Vec::new(), crosses: false, place })
     }
 
     /// The datasets right below one, by the last part of their names.

@@ -3,7 +3,6 @@
 
 use super::{Location, Namespace, Place};
 use crate::dataset::Dataset;
-use crate::error::Error;
 use crate::fs::{self, DirEntry, Inode};
 use crate::object::Loss;
 use crate::volume::Volume;
@@ -23,6 +22,8 @@ pub struct Entry<'n> {
     pub is_dataset: bool,
     /// True for the last one of its directory.
     pub is_last: bool,
+    /// What is lost of the dataset as a whole, where it starts: layouts, records of its intent log.
+    pub losses: Vec<Loss>,
     /// What is there.
     pub found: Found,
 }
@@ -48,8 +49,8 @@ pub struct Walk<'n> {
     names: &'n Namespace<'n>,
     /// The datasets on the way to where it is.
     way: Vec<Level<'n>>,
-    /// What was asked for, if it is a volume.
-    volume: Option<Entry<'n>>,
+    /// What was asked for, if it is a volume, or lost.
+    first: Option<Entry<'n>>,
     deepest: usize,
 }
 
@@ -60,56 +61,53 @@ struct Level<'n> {
     prefix: Vec<u8>,
     /// Directories above its root.
     depth: usize,
-    walk: fs::Walk,
+    /// `None` if the root is lost: only datasets are below.
+    walk: Option<fs::Walk>,
+    /// Something below the root was given.
+    has_started: bool,
     /// True if it starts at the root of the dataset.
     is_whole: bool,
     /// Datasets below that were not met yet.
     children: Vec<(&'n [u8], &'n Dataset)>,
 }
 
-impl Entry<'_> {
-    /// Names in its path.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        match self.path.is_empty() {
-            true => 0,
-            false => self.path.iter().filter(|b| **b == b'/').count().saturating_add(1),
-        }
-    }
-}
-
 impl<'n> Namespace<'n> {
     /// All that is at and below `location`, each directory before what is in it; `deepest` levels down.
     pub fn walk(&'n self, location: &Location, deepest: usize) -> Walk<'n> {
-        let mut walk = Walk { names: self, way: Vec::new(), volume: None, deepest };
+        let mut walk = Walk { names: self, way: Vec::new(), first: None, deepest };
         let Some(dataset) = self.datasets().all.iter().find(|set| set.object == location.dataset.object)
         else {
             return walk;
         };
-        match &location.place {
-            Place::Volume(volume) => {
-                let found = Found::Volume(volume.clone());
-                walk.volume = Some(Entry {
-                    path: Vec::new(),
-                    name: Vec::new(),
-                    depth: 0,
-                    dataset,
-                    is_dataset: true,
-                    is_last: true,
-                    found,
-                });
-            }
-            Place::Inode(inode) => {
-                let is_root = location.path == b"/";
-                let children = if location.crosses && is_root && deepest > 0 {
-                    self.children(dataset)
-                } else {
-                    Vec::new()
-                };
-                let (prefix, walked) = (Vec::new(), inode.as_ref().clone().walk().to_depth(deepest));
-                walk.way.push(Level { dataset, prefix, depth: 0, walk: walked, is_whole: is_root, children });
-            }
-        }
+        let is_root = location.path == b"/";
+        let crosses = location.crosses && is_root && deepest > 0;
+        let children = if crosses { self.children(dataset) } else { Vec::new() };
+        let (found, walked) = match &location.place {
+            Place::Inode(inode) => (None, Some(inode.as_ref().clone().walk().to_depth(deepest))),
+            Place::Volume(volume) => (Some(Found::Volume(volume.clone())), None),
+            Place::Lost(why) => (Some(Found::LostDataset(why.clone())), None),
+        };
+        walk.first = found.map(|found| Entry {
+            path: Vec::new(),
+            name: Vec::new(),
+            depth: 0,
+            dataset,
+            is_dataset: true,
+            is_last: true,
+            // who asks for a place is told when it is found
+            losses: Vec::new(),
+            found,
+        });
+        let (prefix, has_started) = (Vec::new(), false);
+        walk.way.push(Level {
+            dataset,
+            prefix,
+            depth: 0,
+            walk: walked,
+            has_started,
+            is_whole: is_root,
+            children,
+        });
         walk
     }
 }
@@ -118,8 +116,10 @@ impl<'n> Walk<'n> {
     /// Leaves out what is in the directory that was given last.
     pub fn leave_out(&mut self) {
         if let Some(level) = self.way.last_mut() {
-            level.walk.leave_out();
-            if level.is_at_root() {
+            if let Some(walk) = &mut level.walk {
+                walk.leave_out();
+            }
+            if !level.has_started {
                 level.children.clear();
             }
         }
@@ -129,29 +129,32 @@ impl<'n> Walk<'n> {
     fn enter(&mut self, path: Vec<u8>, dataset: &'n Dataset, is_last: bool) -> Entry<'n> {
         let depth = self.way.last().map_or(0, |level| level.depth).saturating_add(1);
         let left = self.deepest.saturating_sub(depth);
-        let found = match self.names.within(dataset, b"/", true, super::Links::Keep) {
-            Err(error) => Found::LostDataset(Error::to_string(&error)),
-            Ok(Location { place: Place::Volume(volume), .. }) => Found::Volume(volume),
-            Ok(Location { place: Place::Inode(inode), .. }) => {
+        let mut level = |walk| {
+            let children = if left > 0 { self.names.children(dataset) } else { Vec::new() };
+            let (prefix, has_started) = (path.clone(), false);
+            self.way.push(Level { dataset, prefix, depth, walk, has_started, is_whole: true, children });
+        };
+        let (losses, found) = match self.names.root(dataset) {
+            Err(error) => {
+                level(None);
+                (Vec::new(), Found::LostDataset(error.to_string()))
+            }
+            Ok(Place::Lost(why)) => (Vec::new(), Found::LostDataset(why)),
+            Ok(Place::Volume(volume)) => (volume.losses.clone(), Found::Volume(volume)),
+            Ok(Place::Inode(inode)) => {
                 let mut walk = inode.as_ref().clone().walk().to_depth(left);
                 // the root itself is given from here
                 walk.next();
-                let children = if left > 0 { self.names.children(dataset) } else { Vec::new() };
-                self.way.push(Level { dataset, prefix: path.clone(), depth, walk, is_whole: true, children });
-                Found::Inode(inode)
+                level(Some(walk));
+                (inode.fs().losses().to_vec(), Found::Inode(inode))
             }
         };
         let name = dataset.name.rsplit('/').next().unwrap_or_default().as_bytes().to_vec();
-        Entry { path, name, depth, dataset, is_dataset: true, is_last, found }
+        Entry { path, name, depth, dataset, is_dataset: true, is_last, losses, found }
     }
 }
 
 impl Level<'_> {
-    /// True if nothing was given but the root.
-    fn is_at_root(&self) -> bool {
-        self.walk.is_at_top()
-    }
-
     fn path(&self, below: &[u8]) -> Vec<u8> {
         let slash: &[u8] = if self.prefix.is_empty() || below.is_empty() { b"" } else { b"/" };
         [&self.prefix, slash, below].concat()
@@ -162,12 +165,13 @@ impl<'n> Iterator for Walk<'n> {
     type Item = Entry<'n>;
 
     fn next(&mut self) -> Option<Entry<'n>> {
-        if let Some(volume) = self.volume.take() {
-            return Some(volume);
+        if let Some(first) = self.first.take() {
+            return Some(first);
         }
         loop {
             let level = self.way.last_mut()?;
-            let Some(visit) = level.walk.next() else {
+            let Some(visit) = level.walk.as_mut().and_then(fs::Walk::next) else {
+                level.has_started = true;
                 // datasets without a directory to be mounted on
                 match level.children.is_empty() {
                     false => {
@@ -179,11 +183,14 @@ impl<'n> Iterator for Walk<'n> {
                 };
                 continue;
             };
+            level.has_started |= !visit.path.is_empty();
             let path = level.path(&visit.path);
             let shadow = level.children.iter().position(|(name, _)| *name == visit.path);
             if let Some(child) = shadow {
                 let (_, child) = level.children.remove(child);
-                level.walk.leave_out();
+                if let Some(walk) = &mut level.walk {
+                    walk.leave_out();
+                }
                 let is_last = visit.is_last && level.children.is_empty();
                 return Some(self.enter(path, child, is_last));
             }
@@ -197,7 +204,8 @@ impl<'n> Iterator for Walk<'n> {
                 (fs::Found::Lost(loss), Some(entry)) => Found::Lost(entry, loss),
                 (fs::Found::Lost(loss) | fs::Found::LostEntries(loss), _) => Found::LostEntries(loss),
             };
-            return Some(Entry { path, name, depth, dataset: level.dataset, is_dataset, is_last, found });
+            let (dataset, losses) = (level.dataset, Vec::new());
+            return Some(Entry { path, name, depth, dataset, is_dataset, is_last, losses, found });
         }
     }
 }

@@ -78,7 +78,7 @@ impl Object {
         opaque.iter_mut().skip(BONUSTYPE_AT).take(1).for_each(|kind| *kind = 0);
         let dnode = match Slot::parse(Input::new(&opaque, order)) {
             Ok((_, Slot::Dnode(dnode))) => dnode,
-            Ok((_, Slot::Free(_))) => return Err(corrupt("no such object".into())),
+            Ok((_, Slot::Free(_))) => return Err(Loss::new(at.block(0, DNODE), Why::Missing)),
             Err(error) => return Err(corrupt(format!("dnode: {}", fault(error)))),
         };
         if !(9..=24).contains(&dnode.indblkshift) {
@@ -221,13 +221,16 @@ impl Object {
         1u64.unbounded_shl(self.span.saturating_add(BLKPTR_SHIFT))
     }
 
-    /// The bytes of the object that a block holds, or that lie below it; `None` for the spill block.
+    /// The bytes of the object that a block holds, or that lie below it, as far as there can be any; `None` for the
+    /// spill block, and for what is no block.
     #[must_use]
     pub fn range(&self, level: i64, blkid: u64) -> Option<std::ops::Range<u64>> {
-        let level = u8::try_from(level).ok()?;
-        let span = self.block_size.checked_mul(1u64.checked_shl(self.below(level))?)?;
-        let start = blkid.checked_mul(span).filter(|_| blkid < SPILL)?;
-        Some(start..start.checked_add(span)?)
+        let (level, size) = (u8::try_from(level).ok()?, u128::from(self.block_size));
+        let blocks = 1u128.checked_shl(self.below(level)).filter(|_| blkid < SPILL);
+        let span = size.saturating_mul(blocks?);
+        let start = u64::try_from(span.saturating_mul(blkid.into())).ok()?;
+        let end = u128::from(start).saturating_add(span);
+        Some(start..u64::try_from(end).unwrap_or(u64::MAX))
     }
 
     /// log2 of the data blocks below one pointer of `level`.

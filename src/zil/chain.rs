@@ -58,6 +58,17 @@ impl LogBlock {
         };
         records.into_iter().zip(&self.fates)
     }
+    /// Byte order of its writer.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        if self.pointer.prop.little_endian() { Order::Little } else { Order::Big }
+    }
+    /// What a record of it that cannot be applied means: a replay ends there.
+    pub(crate) fn refused(&self, objset: u64, record: &Record<'_>, what: &str) -> Loss {
+        let at = ObjectAt { objset, object: 0 }.block(-2, self.seq);
+        let (seq, kind) = (record.seq, record.kind.txtype());
+        Loss::new(at, Why::Corrupt(format!("record {seq}, {kind}: {what}: nothing behind it is replayed")))
+    }
     /// Those records that a replay would apply.
     pub fn pending(&self) -> impl Iterator<Item = Record<'_>> {
         self.records().filter(|(_, fate)| **fate == Fate::Pending).map(|(record, _)| record)

@@ -20,7 +20,7 @@ pub enum Fate {
     Replayed,
     /// Nothing: the txg of the record is in the tree.
     Synced,
-    /// Nothing: no import claimed the record.
+    /// Nothing: the import that claims the log does not claim the record.
     NotClaimed,
     /// It ends here: the record cannot be applied.
     Ends(Flaw),
@@ -54,7 +54,7 @@ pub enum Flaw {
 pub(super) struct Judge<'l> {
     standing: Standing,
     replay_seq: u64,
-    /// The highest record that counts, where an import claimed the log and said so.
+    /// The highest record that counts: the last one when the log is claimed.
     last_seq: Option<u64>,
     was_claimed: bool,
     has_ended: bool,
@@ -62,11 +62,16 @@ pub(super) struct Judge<'l> {
 }
 
 impl<'l> Judge<'l> {
-    pub(super) fn of(header: &ZilHeader, standing: Standing, store: &'l Store) -> Self {
+    pub(super) fn of(
+        header: &ZilHeader,
+        standing: Standing,
+        last_seq: Option<u64>,
+        store: &'l Store,
+    ) -> Self {
         Self {
             standing,
             replay_seq: header.replay_seq,
-            last_seq: header.last_seq(),
+            last_seq,
             was_claimed: header.claim_txg.0 != 0,
             has_ended: false,
             store,

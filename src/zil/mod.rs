@@ -91,12 +91,21 @@ impl IntentLog {
     /// Its blocks, each with its records, as long as one leads to the next.
     #[must_use]
     pub fn blocks(&self) -> Blocks<'_> {
-        Blocks {
-            log: self,
-            chain: Chain::of(self.objset, &self.header),
-            judge: Judge::of(&self.header, self.standing, &self.store),
-            end: None,
-        }
+        let last = if self.header.claim_txg.0 == 0 { self.last_record() } else { self.header.last_seq() };
+        self.blocks_to(self.standing, last)
+    }
+
+    fn blocks_to(&self, standing: Standing, last: Option<u64>) -> Blocks<'_> {
+        let judge = Judge::of(&self.header, standing, last, &self.store);
+        Blocks { log: self, chain: Chain::of(self.objset, &self.header), judge, end: None }
+    }
+
+    /// The number of the last record of a log that nobody has claimed. An import will claim it up to there, though
+    /// records before it may have higher numbers: volumes begin anew.
+    fn last_record(&self) -> Option<u64> {
+        // nothing is judged that way, and no data is read
+        let blocks = self.blocks_to(Standing::Synced, None).take_while(|block| block.damage.is_none());
+        blocks.filter_map(|block| block.records().last().map(|(record, _)| record.seq)).last()
     }
 
     /// A block whose proof fails, but which was written as this block of this chain: it leads to the next.

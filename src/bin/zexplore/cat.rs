@@ -44,17 +44,19 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let pool = session.pool()?;
     let names = session.names(&pool);
     let mut out = io::stdout().lock();
+    let mut failures = 0usize;
     for place in &options.places {
-        let location = locate(session, &names, place, Links::Follow)?;
         let name = escaped(&unescaped(place.as_encoded_bytes())).to_string();
-        let file = match &location.place {
-            Place::Volume(volume) => volume.data(),
-            Place::Inode(inode) if inode.kind() == FileType::REGULAR => inode.open(),
-            Place::Inode(inode) => {
-                let what = format!("{name}: a {}: it has no content of its own", inode.kind());
-                return Err(Failure(Exit::Nothing, what));
-            }
-        };
+        let file =
+            match locate(session, &names, place, Links::Follow).and_then(|found| file(&name, found.place)) {
+                Ok(file) => file,
+                Err(failure) if options.places.len() == 1 => return Err(failure),
+                Err(Failure(_, why)) => {
+                    session.warn(why);
+                    failures = failures.saturating_add(1);
+                    continue;
+                }
+            };
         let end = options.length.map_or(u64::MAX, |length| options.offset.saturating_add(length));
         let copied = copy(&file, options.offset..end, &mut out, |lost| {
             if options.salvage {
@@ -71,8 +73,24 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
             }
         }
     }
+    if failures == options.places.len() {
+        return Ok(Exit::Nothing);
+    }
     written(out.flush())?;
     Ok(session.exit())
+}
+
+/// What has a content.
+fn file(name: &str, place: Place) -> Result<File, Failure> {
+    match place {
+        Place::Volume(volume) => Ok(volume.data()),
+        Place::Inode(inode) if inode.kind() == FileType::REGULAR => Ok(inode.open()),
+        Place::Inode(inode) => {
+            let what = format!("{name}: a {}: it has no content of its own", inode.kind());
+            Err(Failure(Exit::Nothing, what))
+        }
+        Place::Lost(why) => Err(Failure(Exit::Nothing, why)),
+    }
 }
 
 /// Copies a range; `goes_on` is asked what to do where something is lost.

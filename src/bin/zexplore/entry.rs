@@ -175,6 +175,7 @@ impl Stat {
 /// Says what of it is lost.
 pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
     let path = escaped(&entry.path);
+    entry.losses.iter().for_each(|loss| session.warn(format_args!("{}: {loss}", entry.dataset.name)));
     match &entry.found {
         Found::Lost(_, loss) => session.warn(format_args!("{path}: {loss}")),
         Found::LostEntries(loss) if entry.path.is_empty() => {

@@ -102,7 +102,7 @@ fn path(names: &Namespace<'_>, dataset: &Dataset, object: i64) -> Option<String>
     let snapshots = names.datasets().all.iter().filter(is_snapshot).rev();
     std::iter::once(dataset).chain(snapshots).find_map(|set| match names.root(set).ok()? {
         Place::Inode(root) => Some(format!("{}:{}", set.name, escaped(&root.fs().path_of(number)?))),
-        Place::Volume(_) => None,
+        Place::Volume(_) | Place::Lost(_) => None,
     })
 }
 

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use wildmatch::WildMatchPattern;
-use zfsp::fs;
+use zfsp::dataset::Dataset;
+use zfsp::fs::{self, FileSystem};
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::{escaped, unescaped};
-use zfsp::namespace::{Entry, Found, Links, Location, Namespace, Place};
+use zfsp::namespace::{Entry, Found, Held, Links, Namespace};
 use zfsp_grammar::mode::FileType;
 use zfsp_grammar::object_type::ObjectType;
 
@@ -186,25 +187,23 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         (None, None) => None,
     };
     let wanted = Wanted { options, name };
-    let mut places = Vec::new();
-    for place in &options.places {
-        let location = locate(session, &names, place, Links::Follow)?;
-        places.push((unescaped(place.as_encoded_bytes()), location));
-    }
     let mut out = BufWriter::new(anstream::stdout().lock());
-    for (place, location) in &places {
-        let result = match (options.deleted, options.nameless) {
-            (true, _) => deleted(session, &wanted, &names, location, &mut out),
-            (_, true) => nameless(session, &wanted, &names, location, &mut out),
-            _ => names.walk(location, usize::MAX).try_for_each(|entry| {
-                lost(session, &entry);
-                let path = joined(place, &entry.path);
-                let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-                match wanted.has(&entry, name) {
-                    true => tell(session, options, &entry, &path, &mut out),
-                    false => Ok(()),
-                }
-            }),
+    for place in &options.places {
+        let result = match options.deleted || options.nameless {
+            true => hunt(session, &wanted, &names, place, &mut out)?,
+            false => {
+                let location = locate(session, &names, place, Links::Follow)?;
+                let place = unescaped(place.as_encoded_bytes());
+                names.walk(&location, usize::MAX).try_for_each(|entry| {
+                    lost(session, &entry);
+                    let path = joined(&place, &entry.path);
+                    let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+                    match wanted.has(&entry, name) {
+                        true => tell(session, options, &entry, &path, &mut out),
+                        false => Ok(()),
+                    }
+                })
+            }
         };
         if result.is_err() {
             return Ok(written(result)?.max(session.exit()));
@@ -225,81 +224,92 @@ fn joined(place: &[u8], path: &[u8]) -> Vec<u8> {
     [place, between, path].concat()
 }
 
-/// The delete queue of a file system.
-fn deleted(
+/// Searches a dataset for files that no path leads to, whether or not its root directory can be read.
+fn hunt(
     session: &mut Session<'_>,
     wanted: &Wanted<'_>,
     names: &Namespace<'_>,
-    location: &Location,
+    place: &OsString,
     out: &mut impl Write,
-) -> io::Result<()> {
-    let Place::Inode(inode) = &location.place else { return Ok(()) };
-    let fs = inode.fs();
-    let numbers = fs.delete_queue().unwrap_or_else(|loss| {
-        session.warn(loss);
-        Vec::new()
-    });
-    numbers.into_iter().try_for_each(|number| by_number(session, wanted, names, location, number, out))
+) -> Result<io::Result<()>, Failure> {
+    let name = unescaped(place.as_encoded_bytes());
+    let dataset = match names.datasets().find(&escaped(&name).to_string()) {
+        Ok(dataset) => dataset.clone(),
+        Err(_) => locate(session, names, place, Links::Follow)?.dataset,
+    };
+    let Held::FileSystem(fs) = names.open(&dataset)? else { return Ok(Ok(())) };
+    fs.losses().iter().for_each(|loss| session.warn(loss));
+    let mut hunt = Hunt { session, wanted, names, dataset: &dataset };
+    Ok(if wanted.options.deleted { hunt.deleted(&fs, out) } else { hunt.nameless(&fs, out) })
 }
 
-/// All that has attributes in a file system, but for what names lead to, and what belongs to extended attributes.
-fn nameless(
-    session: &mut Session<'_>,
-    wanted: &Wanted<'_>,
-    names: &Namespace<'_>,
-    location: &Location,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let Place::Inode(inode) = &location.place else { return Ok(()) };
-    let fs = inode.fs();
-    let mut named = HashSet::new();
-    match fs.root() {
-        Ok(root) => {
-            for visit in root.walk() {
-                named.extend(visit.entry.map(|entry| entry.object));
-                named.extend(match &visit.found {
-                    fs::Found::Inode(inode) => Some(inode.number),
-                    _ => None,
-                });
-            }
-        }
-        Err(loss) => session.warn(loss),
+/// A search for files that no path leads to.
+struct Hunt<'h, 's> {
+    session: &'h mut Session<'s>,
+    wanted: &'h Wanted<'h>,
+    names: &'h Namespace<'h>,
+    dataset: &'h Dataset,
+}
+
+impl Hunt<'_, '_> {
+    /// The delete queue of a file system.
+    fn deleted(&mut self, fs: &FileSystem, out: &mut impl Write) -> io::Result<()> {
+        let numbers = fs.delete_queue().unwrap_or_else(|loss| {
+            self.session.warn(loss);
+            Vec::new()
+        });
+        numbers.into_iter().try_for_each(|number| self.found(number, out))
     }
-    for object in fs.set().objects() {
-        let object = match object {
-            Ok(object) => object,
-            Err(loss) => {
-                session.warn(loss);
+
+    /// All that has attributes in a file system, but for what names lead to, and what belongs to extended attributes.
+    fn nameless(&mut self, fs: &FileSystem, out: &mut impl Write) -> io::Result<()> {
+        let mut named = HashSet::new();
+        match fs.root() {
+            Ok(root) => {
+                for visit in root.walk() {
+                    named.extend(visit.inode().map(|inode| inode.number));
+                    if let fs::Found::Lost(loss) | fs::Found::LostEntries(loss) = &visit.found {
+                        self.session.warn(loss);
+                    }
+                    named.extend(visit.entry.map(|entry| entry.object));
+                }
+            }
+            Err(loss) => self.session.warn(loss),
+        }
+        for object in fs.set().objects() {
+            let object = match object {
+                Ok(object) => object,
+                Err(loss) => {
+                    self.session.warn(loss);
+                    continue;
+                }
+            };
+            let number = u64::try_from(object.at.object).unwrap_or_default();
+            let is_file = matches!(object.bonustype, ObjectType::SA | ObjectType::ZNODE);
+            if !is_file || named.contains(&number) {
                 continue;
             }
-        };
-        let number = u64::try_from(object.at.object).unwrap_or_default();
-        let is_file =
-            matches!(object.bonustype, ObjectType::SA | ObjectType::ZNODE) && !named.contains(&number);
-        if is_file && fs.inode_of(object).is_ok_and(|inode| !inode.attributes.flags.xattr()) {
-            by_number(session, wanted, names, location, number, out)?;
+            match fs.inode_of(object) {
+                Ok(inode) if inode.attributes.flags.xattr() => {}
+                Ok(_) => self.found(number, out)?,
+                Err(loss) => self.session.warn(loss),
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-fn by_number(
-    session: &mut Session<'_>,
-    wanted: &Wanted<'_>,
-    names: &Namespace<'_>,
-    location: &Location,
-    number: u64,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let name = format!("{}:#{number}", location.dataset.name).into_bytes();
-    match names.find(&name) {
-        Ok(found) => names
-            .walk(&found, 0)
-            .filter(|entry| wanted.has(entry, &name))
-            .try_for_each(|entry| tell(session, wanted.options, &entry, &name, out)),
-        Err(error) => {
-            session.warn(error);
-            Ok(())
+    fn found(&mut self, number: u64, out: &mut impl Write) -> io::Result<()> {
+        let name = format!("{}:#{number}", self.dataset.name).into_bytes();
+        match self.names.find(&name) {
+            Ok(found) => self
+                .names
+                .walk(&found, 0)
+                .filter(|entry| self.wanted.has(entry, &name))
+                .try_for_each(|entry| tell(self.session, self.wanted.options, &entry, &name, out)),
+            Err(error) => {
+                self.session.warn(error);
+                Ok(())
+            }
         }
     }
 }

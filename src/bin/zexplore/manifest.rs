@@ -50,8 +50,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
                 bar.suspend(|| session.warn(why));
             }
             if let Some(why) = &line.error {
-                let path = line.path.as_deref().unwrap_or_default();
-                bar.suspend(|| session.warn(format_args!("{}:/{path}: {why}", dataset.name)));
+                let path = line.path.as_deref().map(|path| format!(":/{path}")).unwrap_or_default();
+                bar.suspend(|| session.warn(format_args!("{}{path}: {why}", dataset.name)));
             }
             manifest::write(&line, &mut out)
         });

@@ -26,10 +26,10 @@ pub(crate) fn locate(
     links: Links,
 ) -> Result<Location, Failure> {
     let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
-    let losses = match &location.place {
-        Place::Inode(inode) => inode.fs().losses(),
-        Place::Volume(volume) => &volume.losses,
-    };
-    losses.iter().for_each(|loss| session.warn(loss));
+    match &location.place {
+        Place::Inode(inode) => inode.fs().losses().iter().for_each(|loss| session.warn(loss)),
+        Place::Volume(volume) => volume.losses.iter().for_each(|loss| session.warn(loss)),
+        Place::Lost(why) => session.warn(why),
+    }
     Ok(location)
 }

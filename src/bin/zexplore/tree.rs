@@ -60,7 +60,7 @@ fn draw<'n>(
             continue;
         }
         let is_directory = matches!(&entry.found, Found::Inode(inode) if inode.is_directory());
-        let depth = entry.depth();
+        let depth = entry.depth;
         match depth {
             0 => {}
             _ if is_directory => directories = directories.saturating_add(1),

@@ -3,14 +3,15 @@
 use zfsp_grammar::acl::Who;
 use zfsp_grammar::device::Device;
 use zfsp_grammar::fuid::Fuid;
-use zfsp_grammar::input::Text;
+use zfsp_grammar::input::{Order, Text};
 use zfsp_grammar::mode::{FileType, Mode};
 use zfsp_grammar::quantity::Txg;
-use zfsp_grammar::zil::acl::{Ace, AclFlags, Fuid as LogFuid};
+use zfsp_grammar::zil::acl::{Ace, AclHead, Fuid as LogFuid};
 use zfsp_grammar::zil::attribute::{Mask, Setattr, Xvattr};
 use zfsp_grammar::zil::create::NewObject;
 use zfsp_grammar::znode::ZnodeFlags;
 
+use super::Refused;
 use super::overlay::{Change, Overlay};
 use crate::fs::acl::{Acl, Entry};
 use crate::fs::{Attributes, FileSystem, Inode};
@@ -33,25 +34,29 @@ pub(super) fn flag(flags: &mut ZnodeFlags, bits: u64, is_set: bool) {
 }
 
 /// What a record says of a new object beyond what all do.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct New<'r> {
+    pub(super) order: Order,
     pub(super) domains: &'r [Text<'r>],
     pub(super) attr: Option<&'r Xvattr<'r>>,
-    pub(super) acl: Option<(&'r [Ace<'r>], AclFlags)>,
+    pub(super) acl: Option<(&'r [Ace<'r>], AclHead)>,
 }
 
 impl<'r> New<'r> {
-    pub(super) fn with_domains(domains: &'r [Text<'r>]) -> Self {
-        Self { domains, ..Self::default() }
+    pub(super) fn plain(order: Order) -> Self {
+        Self::with_domains(order, &[])
     }
 
-    /// The identity of a record: the n-th domain is the n-th that the record names.
-    fn identity(&self, overlay: &mut Overlay, fs: &FileSystem, id: LogFuid) -> Fuid {
-        let named = usize::try_from(id.domain()).ok().and_then(|n| self.domains.get(n.checked_sub(1)?));
-        match named {
-            Some(name) => Fuid(overlay.domain(fs, &name.to_string()) << 32 | u64::from(id.id())),
-            None => Fuid(id.id().into()),
-        }
+    pub(super) fn with_domains(order: Order, domains: &'r [Text<'r>]) -> Self {
+        Self { order, domains, attr: None, acl: None }
+    }
+
+    /// The identity of a record: domain n is the n-th that the record names.
+    fn identity(&self, overlay: &mut Overlay, fs: &FileSystem, id: LogFuid) -> Result<Fuid, Refused> {
+        let Some(n) = id.domain().checked_sub(1) else { return Ok(Fuid(id.id().into())) };
+        let name = usize::try_from(n).ok().and_then(|n| self.domains.get(n));
+        let name = name.ok_or_else(|| Refused::Wrong(format!("it does not name domain {}", id.domain())))?;
+        Ok(Fuid(overlay.domain(fs, &name.to_string())? << 32 | u64::from(id.id())))
     }
 
     /// The new object.
@@ -62,7 +67,7 @@ impl<'r> New<'r> {
         object: &NewObject,
         parent: &Inode,
         target: Option<&[u8]>,
-    ) -> Change {
+    ) -> Result<Change, Refused> {
         let mode = Mode(object.mode.0);
         let kind = mode.kind();
         let is_directory = kind == FileType::DIRECTORY;
@@ -72,8 +77,8 @@ impl<'r> New<'r> {
         let mut attributes = Attributes {
             mode,
             size: if is_directory { 2 } else { length },
-            uid: self.identity(overlay, fs, object.uid),
-            gid: self.identity(overlay, fs, object.gid),
+            uid: self.identity(overlay, fs, object.uid)?,
+            gid: self.identity(overlay, fs, object.gid)?,
             links: if is_directory { 2 } else { 1 },
             atime: time,
             mtime: time,
@@ -92,18 +97,24 @@ impl<'r> New<'r> {
             flag(&mut attributes.flags, PROJID | PROJINHERIT, true);
         }
         if let Some(attr) = self.attr {
-            set_more(&mut attributes, attr);
+            set_more(&mut attributes, attr, self.order);
         }
-        if let Some((aces, flags)) = self.acl {
-            set_acl(&mut attributes, aces, flags);
+        if let Some((aces, head)) = self.acl {
+            set_acl(&mut attributes, aces, head)?;
         }
-        Change { attributes, is_new: true, ..Change::default() }
+        Ok(Change { attributes, is_new: true, ..Change::default() })
     }
 }
 
 /// `TX_SETATTR`.
-pub(super) fn set(overlay: &mut Overlay, fs: &FileSystem, node: &mut Change, record: &Setattr<'_>) {
-    let domains = New::with_domains(&record.domains);
+pub(super) fn set(
+    overlay: &mut Overlay,
+    fs: &FileSystem,
+    node: &mut Change,
+    record: &Setattr<'_>,
+    order: Order,
+) -> Result<(), Refused> {
+    let domains = New::with_domains(order, &record.domains);
     let mask = record.mask;
     if mask.size() {
         node.resize(record.size.0);
@@ -113,10 +124,10 @@ pub(super) fn set(overlay: &mut Overlay, fs: &FileSystem, node: &mut Change, rec
         attributes.mode = Mode(attributes.mode.0 & !0o7777 | record.mode.0 & 0o7777);
     }
     if mask.uid() {
-        attributes.uid = domains.identity(overlay, fs, record.uid);
+        attributes.uid = domains.identity(overlay, fs, record.uid)?;
     }
     if mask.gid() {
-        attributes.gid = domains.identity(overlay, fs, record.gid);
+        attributes.gid = domains.identity(overlay, fs, record.gid)?;
     }
     // Linux leaves the time of access as it was when it replays
     if matches!(mask, Mask::Vattr(_)) && mask.atime() {
@@ -126,12 +137,13 @@ pub(super) fn set(overlay: &mut Overlay, fs: &FileSystem, node: &mut Change, rec
         attributes.mtime = record.mtime;
     }
     if let Some(attr) = &record.attr {
-        set_more(attributes, attr);
+        set_more(attributes, attr, order);
     }
+    Ok(())
 }
 
 /// Attributes beyond those of POSIX.
-fn set_more(attributes: &mut Attributes, attr: &Xvattr<'_>) {
+fn set_more(attributes: &mut Attributes, attr: &Xvattr<'_>, order: Order) {
     let (mask, values) = (attr.bitmap, attr.attrs);
     if mask.createtime() {
         attributes.crtime = attr.crtime;
@@ -163,23 +175,31 @@ fn set_more(attributes: &mut Attributes, attr: &Xvattr<'_>) {
         }
     }
     if let Some(projid) = attr.projid() {
-        attributes.projid = Some(u64::from_le_bytes(projid));
+        attributes.projid = Some(match order {
+            Order::Little => u64::from_le_bytes(projid),
+            Order::Big => u64::from_be_bytes(projid),
+        });
         flag(&mut attributes.flags, PROJID, true);
     }
 }
 
 /// An ACL, and what is said of it as a whole.
-pub(super) fn set_acl(attributes: &mut Attributes, aces: &[Ace<'_>], flags: AclFlags) {
-    attributes.acl = acl(aces);
+pub(super) fn set_acl(attributes: &mut Attributes, aces: &[Ace<'_>], head: AclHead) -> Result<(), Refused> {
+    attributes.acl = acl(aces, head.fuidcnt)?;
+    let flags = head.acl_flags;
     let all = &mut attributes.flags;
     flag(all, TRIVIAL, false);
     flag(all, AUTO_INHERIT, flags.auto_inherit());
     flag(all, PROTECTED, flags.protected());
     flag(all, DEFAULTED, flags.defaulted());
+    Ok(())
 }
 
-/// Entries in the form of the system call.
-pub(super) fn acl(aces: &[Ace<'_>]) -> Acl {
+/// Entries in the form of the system call; `fuids`: how many of them are of identities with a domain.
+pub(super) fn acl(aces: &[Ace<'_>], fuids: u64) -> Result<Acl, Refused> {
+    if fuids > 0 {
+        return Err(Refused::Wrong("an ACL of identities with domains is not supported".into()));
+    }
     let entry = |ace: &Ace<'_>| {
         let id = Fuid(ace.who.into());
         let who = match (ace.flags.owner(), ace.flags.group(), ace.flags.everyone()) {
@@ -193,5 +213,5 @@ pub(super) fn acl(aces: &[Ace<'_>]) -> Acl {
         let types = types.map(|(object, inherited)| [object.to_vec(), inherited.to_vec()]);
         Entry { kind: ace.kind, who, access_mask: ace.mask, flags: ace.flags, types }
     };
-    Acl::Here(aces.iter().map(entry).collect())
+    Ok(Acl::Here(aces.iter().map(entry).collect()))
 }

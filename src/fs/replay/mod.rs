@@ -16,6 +16,7 @@ mod overlay;
 use std::sync::Arc;
 
 use zfsp_grammar::blkptr::Pointer;
+use zfsp_grammar::input::Order;
 use zfsp_grammar::mode::{FileType, Mode};
 use zfsp_grammar::zap::names::{NormFlags, prepare};
 use zfsp_grammar::zil::create::NewObject;
@@ -27,7 +28,7 @@ use super::directory::DirEntry;
 use super::{FileSystem, Inode};
 use crate::block::Why;
 use crate::file::{Patch, Patches, RECORD_SIZE};
-use crate::object::{Loss, ObjectAt};
+use crate::object::Loss;
 use crate::pool::Pool;
 use crate::zil::IntentLog;
 use attributes::{New, flag};
@@ -43,7 +44,10 @@ enum Refused {
 
 impl From<Loss> for Refused {
     fn from(loss: Loss) -> Self {
-        Self::Wrong(loss.to_string())
+        match loss.lost.why {
+            Why::Missing => Self::Gone,
+            _ => Self::Wrong(loss.to_string()),
+        }
     }
 }
 
@@ -54,57 +58,59 @@ struct Replay {
 }
 
 impl FileSystem {
-    /// The file system with its intent log applied; `record_size` is the property, if that is known. What goes wrong on the way is added to
+    /// The file system with its intent log applied; `record_size` is the property. What goes wrong on the way is added to
     /// [`FileSystem::losses`]; what was applied until then stays.
     #[must_use]
-    pub fn replayed(self, pool: &Pool, record_size: Option<u64>) -> Self {
+    pub fn replayed(self, pool: &Pool, record_size: Result<u64, Loss>) -> Self {
         let Some(log) = IntentLog::of(pool, self.set()) else { return self };
         let mut losses = self.losses().to_vec();
         let mut replay = Replay { fs: self, overlay: Overlay::default() };
         let mut blocks = log.blocks();
         'log: for block in &mut blocks {
             for record in block.pending() {
-                if let Err(what) = replay.apply(&record) {
-                    let at = ObjectAt { objset: log.objset, object: 0 }.block(-2, block.seq);
-                    let what = format!("record {}: {what}: nothing behind it is replayed", record.seq);
-                    losses.push(Loss::new(at, Why::Corrupt(what)));
+                if let Err(what) = replay.apply(&record, block.order()) {
+                    losses.push(block.refused(log.objset, &record, &what));
                     break 'log;
                 }
             }
         }
         losses.extend(blocks.end().and_then(|end| end.loss()).cloned());
         let Replay { fs, overlay } = replay;
-        fs.with(overlay, record_size.unwrap_or(RECORD_SIZE), losses)
+        let record_size = record_size.unwrap_or_else(|loss| {
+            losses.push(loss);
+            RECORD_SIZE
+        });
+        fs.with(overlay, record_size, losses)
     }
 }
 
 impl Replay {
-    fn apply(&mut self, record: &Record<'_>) -> Result<(), String> {
+    fn apply(&mut self, record: &Record<'_>, order: Order) -> Result<(), String> {
         let Some(body) = &record.body else { return Err("it cannot be read".into()) };
         let ignores_case = record.kind.ci();
         let kind = record.kind.txtype();
         let applied = match body {
-            Body::Create(r) => self.create(&r.object, r.name.0, &New::with_domains(&r.domains), None),
-            Body::Mkdir(r) => self.create(&r.object, r.name.0, &New::default(), None),
+            Body::Create(r) => self.create(&r.object, r.name.0, &New::with_domains(order, &r.domains), None),
+            Body::Mkdir(r) => self.create(&r.object, r.name.0, &New::plain(order), None),
             Body::Symlink(r) => {
-                self.create(&r.object, r.name.0, &New::with_domains(&r.domains), Some(r.target.0))
+                self.create(&r.object, r.name.0, &New::with_domains(order, &r.domains), Some(r.target.0))
             }
             Body::CreateAttr(r) => self.create(
                 &r.object,
                 r.name.0,
-                &New { attr: Some(&r.attr), ..New::with_domains(&r.domains) },
+                &New { attr: Some(&r.attr), ..New::with_domains(order, &r.domains) },
                 None,
             ),
             Body::CreateAcl(r) => {
-                let acl = Some((r.aces.as_slice(), r.acl.acl_flags));
-                self.create(&r.object, r.name.0, &New { acl, ..New::with_domains(&r.domains) }, None)
+                let acl = Some((r.aces.as_slice(), r.acl));
+                self.create(&r.object, r.name.0, &New { acl, ..New::with_domains(order, &r.domains) }, None)
             }
             Body::CreateAclAttr(r) => {
-                let acl = Some((r.aces.as_slice(), r.acl.acl_flags));
-                let new = New { acl, attr: Some(&r.attr), ..New::with_domains(&r.domains) };
+                let acl = Some((r.aces.as_slice(), r.acl));
+                let new = New { acl, attr: Some(&r.attr), ..New::with_domains(order, &r.domains) };
                 self.create(&r.object, r.name.0, &new, None)
             }
-            Body::Mkxattr(r) => self.make_xattr_directory(&r.object),
+            Body::Mkxattr(r) => self.make_xattr_directory(&r.object, order),
             Body::Remove(r) => self.remove(r.doid.0, r.name.0, ignores_case),
             Body::Link(r) => self.link(r.doid.0, r.link_obj.0, r.name.0),
             Body::Rename(r) if kind == TxType::RENAME_EXCHANGE => self.exchange(r, ignores_case),
@@ -121,7 +127,7 @@ impl Replay {
                     crtime: r.wcrtime,
                     rdev: r.wrdev,
                 };
-                moved.and_then(|()| self.create(&object, r.source.0, &New::default(), None))
+                moved.and_then(|()| self.create(&object, r.source.0, &New::plain(order), None))
             }
             Body::Write(r) => self.write(r, kind == TxType::WRITE2),
             Body::Truncate(r) => self.with(r.foid.object().0, |_, node| {
@@ -129,7 +135,7 @@ impl Replay {
                     0 => node.resize(r.offset.0),
                     length => {
                         let end = r.offset.0.saturating_add(length);
-                        node.patches.put(r.offset.0..end, Patch::Hole);
+                        Arc::make_mut(&mut node.patches).put(r.offset.0..end, Patch::Hole);
                         node.attributes.size = node.attributes.size.max(end);
                     }
                 }
@@ -137,19 +143,15 @@ impl Replay {
             }),
             Body::Setattr(r) => {
                 let fs = self.fs.clone();
-                self.with(r.foid.object().0, |overlay, node| {
-                    attributes::set(overlay, &fs, node, r);
-                    Ok(())
-                })
+                self.with(r.foid.object().0, |overlay, node| attributes::set(overlay, &fs, node, r, order))
             }
             Body::AclV0(r) => self.with(r.foid.object().0, |_, node| {
-                node.attributes.acl = attributes::acl(&r.aces);
+                node.attributes.acl = attributes::acl(&r.aces, 0)?;
                 flag(&mut node.attributes.flags, attributes::TRIVIAL, false);
                 Ok(())
             }),
             Body::Acl(r) => self.with(r.foid.object().0, |_, node| {
-                attributes::set_acl(&mut node.attributes, &r.aces, r.head.acl_flags);
-                Ok(())
+                attributes::set_acl(&mut node.attributes, &r.aces, r.head)
             }),
             Body::Setsaxattr(r) => self.with(r.foid.object().0, |_, node| {
                 let all = &mut node.attributes.dxattr;
@@ -160,7 +162,7 @@ impl Replay {
                 Ok(())
             }),
             Body::CloneRange(r) => self.with(r.foid.object().0, |_, node| {
-                node.patches.clone_range(r);
+                Arc::make_mut(&mut node.patches).clone_range(r).map_err(Refused::Wrong)?;
                 node.attributes.size = node.attributes.size.max(r.offset.0.saturating_add(r.length.0));
                 Ok(())
             }),
@@ -189,12 +191,9 @@ impl Replay {
                 self.overlay.put(number, None);
                 return Err(Refused::Gone);
             }
-            None => {
-                let object = self.fs.set().object(number).map_err(|_| Refused::Gone)?;
-                Change::of(self.fs.inode_of(object)?.attributes)
-            }
+            None => Arc::new(Change::of(self.fs.inode(number)?.attributes)),
         };
-        let result = change(&mut self.overlay, &mut node);
+        let result = change(&mut self.overlay, Arc::make_mut(&mut node));
         self.overlay.put(number, Some(node));
         result
     }
@@ -204,10 +203,10 @@ impl Replay {
         match self.overlay.get(number) {
             Some(None) => Err(Refused::Gone),
             Some(Some(change)) => {
-                let object = if change.is_new { None } else { self.fs.set().object(number).ok() };
+                let object = if change.is_new { None } else { Some(self.fs.set().object(number)?) };
                 Ok(Inode::changed(self.fs.clone(), number, object, change))
             }
-            None => Ok(self.fs.inode(number).map_err(|_| Refused::Gone)?),
+            None => Ok(self.fs.inode(number)?),
         }
     }
 
@@ -220,8 +219,13 @@ impl Replay {
         }
         let flags = NormFlags(self.fs.master().matching().0 | 2);
         let wanted = prepare(name, flags);
-        let mut all = inode.directory().entries().filter_map(Result::ok);
-        Ok(all.find(|entry| prepare(&entry.bytes, flags) == wanted))
+        for entry in inode.directory().entries() {
+            let entry = entry?;
+            if prepare(&entry.bytes, flags) == wanted {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
     }
 
     fn create(
@@ -240,8 +244,13 @@ impl Replay {
         if self.entry(object.doid.0, name, false)?.is_some_and(|entry| entry.bytes == name) {
             return Err(Refused::Wrong("the name is there already".into()));
         }
-        let node = new.node(&mut self.overlay, &self.fs, object, &parent, target);
-        self.overlay.put(number, Some(node));
+        match self.inode(number) {
+            Err(Refused::Gone) => {}
+            Err(refused) => return Err(refused),
+            Ok(_) => return Err(Refused::Wrong(format!("object {number} is there already"))),
+        }
+        let node = new.node(&mut self.overlay, &self.fs, object, &parent, target)?;
+        self.overlay.put(number, Some(Arc::new(node)));
         self.add(object.doid.0, DirEntry { bytes: name.to_vec(), object: number, kind: kind.0, cd: 0 })?;
         self.with(object.doid.0, |_, directory| {
             directory.attributes.mtime = object.crtime;
@@ -250,12 +259,12 @@ impl Replay {
         })
     }
 
-    fn make_xattr_directory(&mut self, object: &NewObject) -> Result<(), Refused> {
+    fn make_xattr_directory(&mut self, object: &NewObject, order: Order) -> Result<(), Refused> {
         let number = object.foid.object().0;
         let owner = self.inode(object.doid.0)?;
-        let mut node = New::default().node(&mut self.overlay, &self.fs, object, &owner, None);
+        let mut node = New::plain(order).node(&mut self.overlay, &self.fs, object, &owner, None)?;
         flag(&mut node.attributes.flags, attributes::XATTR, true);
-        self.overlay.put(number, Some(node));
+        self.overlay.put(number, Some(Arc::new(node)));
         self.with(object.doid.0, |_, owner| {
             owner.attributes.xattr = number;
             Ok(())
@@ -264,7 +273,8 @@ impl Replay {
 
     /// Puts an entry into a directory, and counts it.
     fn add(&mut self, directory: u64, entry: DirEntry) -> Result<(), Refused> {
-        let is_directory = entry.kind() == FileType::DIRECTORY;
+        // entries of ZPL 1 do not say it
+        let is_directory = self.inode(entry.object)?.is_directory();
         self.with(directory, |_, node| {
             node.attributes.size = node.attributes.size.saturating_add(1);
             if is_directory {
@@ -277,7 +287,11 @@ impl Replay {
 
     /// Takes an entry out of a directory, and counts that.
     fn take(&mut self, directory: u64, entry: &DirEntry) -> Result<(), Refused> {
-        let is_directory = self.inode(entry.object).is_ok_and(|inode| inode.is_directory());
+        let is_directory = match self.inode(entry.object) {
+            Ok(inode) => inode.is_directory(),
+            Err(Refused::Gone) => entry.kind() == FileType::DIRECTORY,
+            Err(refused) => return Err(refused),
+        };
         self.with(directory, |_, node| {
             node.attributes.size = node.attributes.size.saturating_sub(1);
             if is_directory {
@@ -363,7 +377,7 @@ impl Replay {
     fn write(&mut self, record: &Write<'_>, is_end_only: bool) -> Result<(), Refused> {
         self.with(record.foid.object().0, |_, node| {
             if !is_end_only {
-                node.patches.write(record);
+                Arc::make_mut(&mut node.patches).write(record);
             }
             node.attributes.size = node.attributes.size.max(record.end());
             Ok(())
@@ -388,14 +402,23 @@ impl Patches {
     }
 
     /// The blocks that a range consists of from now on.
-    pub(crate) fn clone_range(&mut self, record: &CloneRange) {
-        let end = record.offset.0.saturating_add(record.length.0);
+    ///
+    /// # Errors
+    /// If they are not as long as the record says, or do not fill the range.
+    pub(crate) fn clone_range(&mut self, record: &CloneRange) -> Result<(), String> {
+        let (size, end) = (record.blksz.0, record.offset.0.saturating_add(record.length.0));
+        let room = u128::from(size).saturating_mul(u128::from(record.nbps));
+        let fits = |pointer: &Pointer| pointer.is_hole() || pointer.lsize() == size;
+        if room < u128::from(record.length.0) || !record.bps.iter().all(fits) {
+            return Err("its blocks do not fill the range".into());
+        }
         let mut at = record.offset.0;
         for pointer in &record.bps {
-            let next = at.saturating_add(record.blksz.0);
+            let next = at.saturating_add(size);
             self.put(at..next.min(end), of_block(pointer));
             at = next;
         }
+        Ok(())
     }
 }
 

@@ -1,16 +1,18 @@
 //! What the intent log changes, object by object.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::file::Patches;
 use crate::fs::directory::DirEntry;
 use crate::fs::{Attributes, FileSystem};
+use crate::object::Loss;
 
 /// Changes of a file system that are not in its tree yet.
 #[derive(Clone, Debug, Default)]
 pub(in crate::fs) struct Overlay {
     /// By number; `None` for those that are gone.
-    changes: BTreeMap<u64, Option<Change>>,
+    changes: BTreeMap<u64, Option<Arc<Change>>>,
     /// Domains that the file system did not know.
     domains: Vec<(u64, String)>,
 }
@@ -23,7 +25,7 @@ pub(in crate::fs) struct Change {
     /// Names that a directory gets, and those that go.
     pub(in crate::fs) entries: BTreeMap<Vec<u8>, Option<DirEntry>>,
     /// What is written to a file.
-    pub(in crate::fs) patches: Patches,
+    pub(in crate::fs) patches: Arc<Patches>,
     /// It is in the log only.
     pub(in crate::fs) is_new: bool,
 }
@@ -37,7 +39,7 @@ impl Change {
     /// Gives a file that many bytes.
     pub(super) fn resize(&mut self, size: u64) {
         if size < self.attributes.size {
-            self.patches.truncate(size);
+            Arc::make_mut(&mut self.patches).truncate(size);
         }
         self.attributes.size = size;
     }
@@ -45,15 +47,15 @@ impl Change {
 
 impl Overlay {
     /// What will be of that object: `None` if it stays what it is, `Some(None)` if it goes.
-    pub(in crate::fs) fn get(&self, number: u64) -> Option<Option<&Change>> {
+    pub(in crate::fs) fn get(&self, number: u64) -> Option<Option<&Arc<Change>>> {
         self.changes.get(&number).map(Option::as_ref)
     }
 
-    pub(super) fn take(&mut self, number: u64) -> Option<Option<Change>> {
+    pub(super) fn take(&mut self, number: u64) -> Option<Option<Arc<Change>>> {
         self.changes.remove(&number)
     }
 
-    pub(super) fn put(&mut self, number: u64, change: Option<Change>) {
+    pub(super) fn put(&mut self, number: u64, change: Option<Arc<Change>>) {
         self.changes.insert(number, change);
     }
 
@@ -63,14 +65,17 @@ impl Overlay {
     }
 
     /// The number of a domain: that of the file system, or a new one.
-    pub(super) fn domain(&mut self, fs: &FileSystem, name: &str) -> u64 {
-        let mut all = fs.domains().unwrap_or_default();
+    ///
+    /// # Errors
+    /// [`Loss`], if those of the file system cannot be read.
+    pub(super) fn domain(&mut self, fs: &FileSystem, name: &str) -> Result<u64, Loss> {
+        let mut all = fs.domains()?;
         all.extend(self.domains.iter().cloned());
         if let Some((number, _)) = all.iter().find(|(_, known)| known == name) {
-            return *number;
+            return Ok(*number);
         }
         let number = all.iter().map(|(number, _)| *number).max().unwrap_or_default().saturating_add(1);
         self.domains.push((number, name.into()));
-        number
+        Ok(number)
     }
 }

@@ -30,6 +30,8 @@ const NOBODY: u32 = 65_534;
 const SETUID_AND_SETGID: u32 = 0o6000;
 /// What a volume becomes is for its owner.
 const OF_VOLUMES: u32 = 0o600;
+/// Of a directory of which nothing is known.
+const OF_LOST: u32 = 0o700;
 
 impl Facts {
     /// `keeps_owners`: otherwise who extracts owns it, and must not lend his rights to others by setuid bits or
@@ -38,6 +40,7 @@ impl Facts {
         match what {
             What::Inode(inode) => Self::of_inode(inode, path, keeps_owners),
             What::Volume(_) => Self { permissions: OF_VOLUMES, ..Self::default() },
+            What::Lost(_) => Self { permissions: OF_LOST, ..Self::default() },
         }
     }
 

@@ -1,9 +1,14 @@
 //! What is to be extracted, one after the other: each directory before what is in it.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use zfsp::block::Store;
 use zfsp::dataset::Dataset;
 use zfsp::file::File;
 use zfsp::fs::Inode;
 use zfsp::namespace::{Entry, Found, Location, Namespace, Place, Walk};
+use zfsp::object::ObjectAt;
 use zfsp::volume::Volume;
 use zfsp_grammar::mode::FileType;
 
@@ -27,6 +32,8 @@ pub(super) struct Item {
 pub(super) enum What {
     Inode(Box<Inode>),
     Volume(Box<Volume>),
+    /// A directory of which nothing is known, but that there are datasets in it.
+    Lost(Arc<Store>),
 }
 
 impl What {
@@ -34,6 +41,7 @@ impl What {
         match self {
             Self::Inode(inode) => inode.kind(),
             Self::Volume(_) => FileType::REGULAR,
+            Self::Lost(_) => FileType::DIRECTORY,
         }
     }
 
@@ -42,6 +50,7 @@ impl What {
         match self {
             Self::Inode(inode) => inode.open(),
             Self::Volume(volume) => volume.data(),
+            Self::Lost(store) => File::unwritten(store.clone(), ObjectAt::default(), 0),
         }
     }
 
@@ -50,21 +59,13 @@ impl What {
         match self {
             Self::Inode(inode) => (inode.fs().set().id, inode.number),
             Self::Volume(volume) => (volume.set().id, 1),
+            Self::Lost(_) => (0, 0),
         }
     }
 
     /// True if it may have other names.
     pub(super) fn is_linked(&self) -> bool {
         matches!(self, Self::Inode(inode) if inode.attributes.links > 1 && !inode.is_directory())
-    }
-}
-
-impl From<&Place> for What {
-    fn from(place: &Place) -> Self {
-        match place {
-            Place::Inode(inode) => Self::Inode(inode.clone()),
-            Place::Volume(volume) => Self::Volume(volume.clone()),
-        }
     }
 }
 
@@ -79,12 +80,22 @@ pub(super) enum Event {
 /// All that is at and below a place.
 #[derive(Debug)]
 pub(super) struct Items<'n> {
+    names: &'n Namespace<'n>,
     walk: Walk<'n>,
+    /// What is still to be said of the last one.
+    left: VecDeque<Event>,
 }
 
 impl<'n> Items<'n> {
     pub(super) fn of(names: &'n Namespace<'n>, location: &Location) -> Self {
-        Self { walk: names.walk(location, usize::MAX) }
+        let mut left = VecDeque::new();
+        let losses = match &location.place {
+            Place::Inode(inode) => inode.fs().losses(),
+            Place::Volume(volume) => &volume.losses,
+            Place::Lost(_) => &[],
+        };
+        left.extend(losses.iter().map(|loss| Event::Note(Note::lost(b"", "dataset", loss))));
+        Self { names, walk: names.walk(location, usize::MAX), left }
     }
 
     /// Leaves out what is in the directory that was given last.
@@ -98,7 +109,10 @@ impl Iterator for Items<'_> {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        let Entry { path, name, depth, found, .. } = self.walk.next()?;
+        if let Some(event) = self.left.pop_front() {
+            return Some(event);
+        }
+        let Entry { path, name, depth, found, losses, .. } = self.walk.next()?;
         if let Some(why) = objection(&name).filter(|_| depth > 0) {
             // the names in a directory may be lost even so
             if !matches!(found, Found::LostEntries(_)) {
@@ -111,8 +125,14 @@ impl Iterator for Items<'_> {
             Found::Volume(volume) => What::Volume(volume),
             Found::Lost(_, loss) => return Some(Event::Note(Note::lost(&path, "file", loss))),
             Found::LostEntries(loss) => return Some(Event::Note(Note::lost(&path, "entries", loss))),
-            Found::LostDataset(why) => return Some(Event::Note(Note::lost(&path, "dataset", why))),
+            Found::LostDataset(why) => {
+                let what = What::Lost(self.names.pool().store.clone());
+                let note = Event::Note(Note::lost(&path, "dataset", why));
+                self.left.push_back(Event::Item(Item { path, name, depth, what }));
+                return Some(note);
+            }
         };
+        self.left.extend(losses.iter().map(|loss| Event::Note(Note::lost(&path, "dataset", loss))));
         Some(Event::Item(Item { path, name, depth, what }))
     }
 }
@@ -135,7 +155,7 @@ pub(super) fn alone(location: &Location, dataset: &Dataset) -> Vec<u8> {
         location.path.rsplit(|b| *b == b'/').find(|part| objection(part).is_none()).unwrap_or_default();
     match (&location.place, last) {
         (Place::Inode(inode), []) => format!("object-{}", inode.number).into_bytes(),
-        (Place::Volume(_), _) => {
+        (Place::Volume(_) | Place::Lost(_), _) => {
             dataset.name.rsplit('/').next().unwrap_or_default().replace(['/', '\0'], "_").into_bytes()
         }
         (Place::Inode(_), last) => last.to_vec(),

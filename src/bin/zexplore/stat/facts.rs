@@ -24,6 +24,7 @@ pub(super) fn text(session: &mut Session<'_>, location: &Location) -> String {
     match &location.place {
         Place::Inode(inode) => of_inode(session, location, inode),
         Place::Volume(volume) => of_volume(location, volume),
+        Place::Lost(why) => format!("  {}\n", styled(BAD, why)),
     }
 }
 
@@ -32,6 +33,7 @@ pub(super) fn json(location: &Location) -> Value {
     let inode = match &location.place {
         Place::Volume(volume) => return json!({ "dnode": dnode(volume.object()) }),
         Place::Inode(inode) => inode,
+        Place::Lost(_) => return json!({}),
     };
     let attributes = &inode.attributes;
     let acl: Vec<String> = inode.acl().unwrap_or_default().iter().map(ToString::to_string).collect();

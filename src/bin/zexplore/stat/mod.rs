@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
+use zfsp::block::Store;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::{escaped, unescaped};
 use zfsp::namespace::{Links, Location, Place};
@@ -41,16 +42,32 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let pool = session.pool()?;
     let names = session.names(&pool);
     let mut out = BufWriter::new(anstream::stdout().lock());
-    for (n, place) in options.places.iter().enumerate() {
-        let location = locate(session, &names, place, Links::Keep)?;
+    let mut shown = 0usize;
+    for place in &options.places {
+        let location = match locate(session, &names, place, Links::Keep) {
+            Ok(Location { place: Place::Lost(why), .. }) => Err(Failure(Exit::Nothing, why)),
+            located => located,
+        };
+        let location = match location {
+            Ok(location) => location,
+            Err(failure) if options.places.len() == 1 => return Err(failure),
+            Err(Failure(_, why)) => {
+                session.warn(why);
+                continue;
+            }
+        };
         let name = unescaped(place.as_encoded_bytes());
         let told = match session.global.json {
-            true => as_json(session, options, &name, &location, &mut out),
-            false => as_text(session, options, (n, &name), &location, &mut out),
+            true => as_json(session, options, &pool.store, &name, &location, &mut out),
+            false => as_text(session, options, &pool.store, (shown, &name), &location, &mut out),
         };
         if told.is_err() {
             return Ok(written(told)?.max(session.exit()));
         }
+        shown = shown.saturating_add(1);
+    }
+    if shown == 0 {
+        return Ok(Exit::Nothing);
     }
     written(out.flush())?;
     Ok(session.exit())
@@ -59,6 +76,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
 fn as_text(
     session: &mut Session<'_>,
     options: &Options,
+    store: &Store,
     (n, name): (usize, &[u8]),
     location: &Location,
     out: &mut impl Write,
@@ -68,12 +86,12 @@ fn as_text(
     }
     writeln!(out, "{}", styled(TITLE, escaped(name)))?;
     write!(out, "{}", facts::text(session, location))?;
-    if options.blocks {
+    if let Some(file) = location.content().filter(|_| options.blocks) {
         writeln!(out, "\n{}", styled(TITLE, "blocks"))?;
-        let (names, file) = (Names::of_devices(location.store()), location.content());
-        for block in Block::all(&file, location.store()) {
+        let names = Names::of_devices(store);
+        for block in Block::all(&file, store) {
             block.warn(session, name);
-            write!(out, "{}", block.text(location.store(), &names))?;
+            write!(out, "{}", block.text(store, &names))?;
         }
     }
     Ok(())
@@ -82,6 +100,7 @@ fn as_text(
 fn as_json(
     session: &mut Session<'_>,
     options: &Options,
+    store: &Store,
     name: &[u8],
     location: &Location,
     out: &mut impl Write,
@@ -89,6 +108,7 @@ fn as_json(
     let line = match &location.place {
         Place::Inode(inode) => Line::of_inode(&location.dataset.name, name, inode, Depth::Segments),
         Place::Volume(volume) => Line::of_volume(&location.dataset.name, volume, Depth::Segments),
+        Place::Lost(why) => Line::of_loss(&location.dataset.name, name, why),
     };
     if let Some(error) = &line.error {
         session.warn(format_args!("{}: {error}", escaped(name)));
@@ -97,12 +117,12 @@ fn as_json(
     if let (Some(facts), Some(more)) = (facts.as_object_mut(), facts::json(location).as_object()) {
         facts.extend(more.clone());
     }
-    if options.blocks {
-        let (names, file) = (Names::of_devices(location.store()), location.content());
+    if let Some(file) = location.content().filter(|_| options.blocks) {
+        let names = Names::of_devices(store);
         let mut all = Vec::new();
-        for block in Block::all(&file, location.store()) {
+        for block in Block::all(&file, store) {
             block.warn(session, name);
-            all.push(block.json(location.store(), &names));
+            all.push(block.json(store, &names));
         }
         if let Some(facts) = facts.as_object_mut() {
             facts.insert("record_list".into(), json!(all));

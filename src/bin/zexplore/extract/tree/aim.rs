@@ -114,6 +114,7 @@ fn source(names: &Namespace<'_>, location: &Location) -> Vec<u8> {
     let number = match &location.place {
         Place::Inode(inode) => inode.number,
         Place::Volume(_) => 1,
+        Place::Lost(_) => 0,
     };
     [text.as_bytes(), format!("object {number}, across datasets: {}\n", location.crosses).as_bytes()].concat()
 }
