@@ -1,7 +1,7 @@
 //! The manifest of a dataset: one line for each object, with all that a file system shows of it.
 //!
 //! Two states are the same for their users if their manifests are: it is what `stat`, `readlink`, `getfattr` and the
-//! SHA-256 of the content say, without the system that would say it.
+//! SHA-256 of the content say, without the system that would say it. Handbook: `docs/format/12-zpl.md`.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -200,6 +200,27 @@ fn an_extended_attribute_is_a_directory() {
 }
 
 #[test]
+fn extended_attributes_of_one_large_hole() {
+    let mut forge = Forge::of("xattr");
+    let set = Datasets::of(&forge.pool).find("lab/dir").unwrap().objset(&forge.pool).unwrap();
+    let (id, fs) = (set.id, FileSystem::open(set).unwrap());
+    let hole = fs.find(b"/sparse").unwrap();
+    let owner = fs.root().unwrap().walk().filter_map(|visit| visit.inode().cloned());
+    let xattr = owner.into_iter().find(|inode| inode.attributes.xattr != 0).unwrap().attributes.xattr;
+    // together more than the program may have
+    let names: Vec<String> = (0..200).map(|n| format!("user.{n}")).collect();
+    let entries: Vec<(&str, u64)> =
+        names.iter().map(|name| (name.as_str(), dirent(hole.number, 8))).collect();
+    assert!(hole.attributes.size * 200 > 1 << 30);
+    forge.content(id, xattr, &micro_zap(&entries));
+    for args in [&["manifest", "-d", "lab/dir"][..], &["find", "lab/dir"]] {
+        zexplore(args, &forge.saved.paths).unwrap();
+    }
+    let run = zexplore(&["manifest", "-d", "lab/dir", "--no-hash"], &forge.saved.paths).unwrap();
+    says(&run.errors, "is too large");
+}
+
+#[test]
 fn a_directory_is_its_own_child() {
     let mut forge = Forge::of("simple");
     let (number, dir) = root_dir(&forge);

@@ -111,7 +111,7 @@ impl Inode {
         Directory::of(self)
     }
 
-    /// Where it leads, if it is a symbolic link: bytes without a NUL.
+    /// Where it leads, if it is a symbolic link: any bytes.
     ///
     /// # Errors
     /// [`Loss`], if the target cannot be read.

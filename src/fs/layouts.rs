@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use zfsp_grammar::layout::{Definition, Layout, Registration};
 use zfsp_grammar::zap::value::{Attribute, Key};
 
+use crate::block::Why;
 use crate::object::Loss;
 use crate::objset::ObjectSet;
 use crate::zap::Zap;
@@ -37,6 +38,7 @@ impl Layouts {
 
     fn read(set: &ObjectSet, sa_attrs: u64, losses: &mut Vec<Loss>) -> Result<Self, Loss> {
         let master = set.object(sa_attrs)?;
+        let place = master.at.block(0, 0);
         let master = Zap::of(&master)?;
         let before = losses.len();
         let mut entries = |key: &str| -> Result<Vec<Attribute>, Loss> {
@@ -56,15 +58,17 @@ impl Layouts {
         let layout = |entry: &Attribute| {
             let number = entry.key.to_string().parse().ok()?;
             // an attribute that is not registered has no length
-            let all: Option<Layout> = entry
-                .value
-                .iter()
-                .take(MOST_ATTRIBUTES)
-                .map(|number| registry.get(&number).copied())
-                .collect();
-            Some((number, all?))
+            let known: Option<Layout> =
+                entry.value.iter().map(|number| registry.get(&number).copied()).collect();
+            Some((number, known.filter(|all| all.len() <= MOST_ATTRIBUTES)?))
         };
-        let all = entries("LAYOUTS")?.iter().filter_map(layout).collect();
+        let entries = entries("LAYOUTS")?;
+        let all: HashMap<u16, Layout> = entries.iter().filter_map(layout).collect();
+        if all.len() < entries.len() {
+            let count = entries.len().saturating_sub(all.len());
+            let what = format!("{count} layouts of attributes contradict the registry");
+            losses.push(Loss::new(place, Why::Corrupt(what)));
+        }
         Ok(Self { all, is_incomplete: losses.len() > before })
     }
 

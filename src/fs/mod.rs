@@ -192,19 +192,23 @@ impl FileSystem {
         Ok(Inode { fs: self.clone(), number, attributes, object: Some(object), change: None })
     }
 
-    /// The numbers of files without a name that were still open, or are about to be freed.
+    /// The numbers of files without a name that were still open, or are about to be freed, and what is lost of the
+    /// queue.
     ///
     /// # Errors
-    /// [`Loss`] of the queue.
-    pub fn delete_queue(&self) -> Result<Vec<u64>, Loss> {
-        let Some(queue) = self.master().delete_queue else { return Ok(Vec::new()) };
+    /// [`Loss`], if nothing of the queue can be read.
+    pub fn delete_queue(&self) -> Result<(Vec<u64>, Vec<Loss>), Loss> {
+        let (mut numbers, mut losses) = (Vec::new(), Vec::new());
+        let Some(queue) = self.master().delete_queue else { return Ok((numbers, losses)) };
         let queue = self.set().object(queue)?;
-        let zap = Zap::of(&queue)?;
-        let numbers: Result<Vec<Option<u64>>, Loss> =
-            zap.entries().map(|entry| Ok(entry?.value.first())).collect();
-        let mut numbers: Vec<u64> = numbers?.into_iter().flatten().collect();
+        for entry in Zap::of(&queue)?.entries() {
+            match entry {
+                Ok(entry) => numbers.extend(entry.value.first()),
+                Err(loss) => losses.push(loss),
+            }
+        }
         numbers.sort_unstable();
-        Ok(numbers)
+        Ok((numbers, losses))
     }
 }
 

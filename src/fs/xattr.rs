@@ -33,6 +33,8 @@ pub struct Xattrs {
 
 /// Bytes of a value that are read: Linux allows 64 KiB, other systems more.
 const LARGEST: u64 = 16 << 20;
+/// Bytes of all values of a file that are held at once.
+const MOST: u64 = 64 << 20;
 
 impl Xattrs {
     pub(super) fn of(inode: &Inode) -> Self {
@@ -54,6 +56,7 @@ impl Xattrs {
             Ok(directory) => directory,
             Err(loss) => return self.losses.push(loss),
         };
+        let mut held = 0u64;
         for entry in directory.directory().entries() {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -66,18 +69,22 @@ impl Xattrs {
             if self.all.iter().any(|known| known.object.is_none() && known.stored == entry.bytes) {
                 continue;
             }
-            match inode.fs().inode(entry.object).and_then(|file| value(&file)) {
-                Ok(value) => self.all.push(Xattr { stored: entry.bytes, value, object: Some(entry.object) }),
+            let room = MOST.saturating_sub(held);
+            match inode.fs().inode(entry.object).and_then(|file| value(&file, room)) {
+                Ok(value) => {
+                    held = held.saturating_add(u64::try_from(value.len()).unwrap_or(u64::MAX));
+                    self.all.push(Xattr { stored: entry.bytes, value, object: Some(entry.object) });
+                }
                 Err(loss) => self.losses.push(loss),
             }
         }
     }
 }
 
-/// The whole content of a file.
-fn value(inode: &Inode) -> Result<Vec<u8>, Loss> {
+/// The whole content of a file, if there is room for it.
+fn value(inode: &Inode, room: u64) -> Result<Vec<u8>, Loss> {
     let file: File = inode.open();
-    if file.size() > LARGEST {
+    if file.size() > LARGEST.min(room) {
         let what = format!("an extended attribute of {} bytes is too large", file.size());
         return Err(Loss::new(inode.at().block(0, 0), Why::Unsupported(what)));
     }

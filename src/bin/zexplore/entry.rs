@@ -184,7 +184,12 @@ pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
         Found::LostEntries(loss) => session.warn(format_args!("{path}: entries are missing: {loss}")),
         Found::LostDataset(why) => session.warn(why),
         Found::Inode(inode) => {
-            inode.attributes.losses.iter().for_each(|loss| session.warn(format_args!("{path}: {loss}")))
+            let attributes = &inode.attributes;
+            attributes.losses.iter().for_each(|loss| session.warn(format_args!("{path}: {loss}")));
+            // what is not with the attributes, in old file systems
+            let target = if inode.kind() == FileType::SYMLINK { inode.target().err() } else { None };
+            let acl = if attributes.flags.acl_trivial() { None } else { inode.acl().err() };
+            target.iter().chain(&acl).for_each(|loss| session.warn(format_args!("{path}: {loss}")));
         }
         Found::Volume(_) => {}
     }

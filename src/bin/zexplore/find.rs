@@ -233,10 +233,8 @@ struct Hunt<'h, 's> {
 impl Hunt<'_, '_> {
     /// The delete queue of a file system.
     fn deleted(&mut self, fs: &FileSystem, out: &mut impl Write) -> io::Result<()> {
-        let numbers = fs.delete_queue().unwrap_or_else(|loss| {
-            self.session.warn(loss);
-            Vec::new()
-        });
+        let (numbers, losses) = fs.delete_queue().unwrap_or_else(|loss| (Vec::new(), vec![loss]));
+        losses.iter().for_each(|loss| self.session.warn(loss));
         numbers.into_iter().try_for_each(|number| self.found(number, out))
     }
 

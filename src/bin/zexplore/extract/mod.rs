@@ -48,7 +48,8 @@ pub(crate) struct Options {
     /// Keep no owners: all belongs to who extracts it
     #[arg(long, conflicts_with = "tar")]
     no_owners: bool,
-    /// Where losses are listed, and what the host cannot hold; otherwise beside DEST, and nowhere for --tar
+    /// A new file in which losses are listed, and what the host cannot hold; otherwise beside DEST, and nowhere for
+    /// --tar
     #[arg(long, value_name = "FILE")]
     sidecar: Option<PathBuf>,
     /// Name each file on standard error

@@ -110,6 +110,11 @@ fn as_json(
         Place::Volume(volume) => Line::of_volume(&location.dataset.name, volume, Depth::Segments),
         Place::Lost(why) => Line::of_loss(&location.dataset.name, name, why),
     };
+    if let Place::Inode(inode) = &location.place
+        && let Err(loss) = inode.acl()
+    {
+        session.warn(format_args!("{}: {loss}", escaped(name)));
+    }
     if let Some(error) = &line.error {
         session.warn(format_args!("{}: {error}", escaped(name)));
     }
