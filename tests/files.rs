@@ -19,6 +19,7 @@ transcripts! {
     ls_with_numbers_by_size: "zexplore ls -liSr lab:/modes -p fixtures/simple";
     ls_by_time: "zexplore ls -lht lab:/gaps -p fixtures/simple";
     ls_below: "zexplore ls -R /n1 -p fixtures/simple";
+    ls_below_for_a_program: "zexplore ls -R0 /n1 -p fixtures/simple";
     ls_of_directories_themselves: "zexplore ls -ld / /n1 /deep -p fixtures/simple";
     ls_of_names_in_any_bytes: "zexplore ls lab:/names -p fixtures/simple";
     ls_of_old_directories: "zexplore ls -l lab/v1:/modes -p fixtures/zpl-versions";

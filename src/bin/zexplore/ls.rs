@@ -56,7 +56,7 @@ pub(crate) struct Options {
     /// The other way round
     #[arg(short)]
     reverse: bool,
-    /// Names as they are, a NUL behind each
+    /// Names as they are, a NUL behind each; with -R paths
     #[arg(short = '0', conflicts_with_all = ["long", "inode"])]
     null: bool,
     /// Print help
@@ -181,13 +181,12 @@ impl<'l, W: Write> Listing<'l, '_, W> {
                 && inode.is_directory()
                 && self.options.recursive
             {
-                let slash: &[u8] = if name.ends_with(b"/") { b"" } else { b"/" };
                 let path = if entry.is_dataset {
                     b"/".to_vec()
                 } else {
                     [&location.path, b"/".as_slice(), &entry.path].concat()
                 };
-                let (name, fs) = ([name, slash, &entry.path].concat(), inode.fs().clone());
+                let (name, fs) = (joined(name, &entry.path), inode.fs().clone());
                 below.push(Below { name, path, dataset: entry.dataset, fs, number: inode.number });
             }
             self.take(&entry, name, &mut rows);
@@ -207,7 +206,12 @@ impl<'l, W: Write> Listing<'l, '_, W> {
             // into memory nothing fails
             let _ = manifest::write(&line(entry, Depth::Attributes), &mut json);
         }
-        rows.push((Row::of(entry, place), json));
+        let mut row = Row::of(entry, place);
+        if self.options.null && self.options.recursive {
+            // no title says in which directory it is
+            row.name = joined(place, &entry.path);
+        }
+        rows.push((row, json));
     }
 
     fn rows(&mut self, mut rows: Vec<(Row, Vec<u8>)>) -> io::Result<()> {
@@ -251,6 +255,12 @@ impl<'l, W: Write> Listing<'l, '_, W> {
             false => writeln!(self.out),
         }
     }
+}
+
+/// A path below a place.
+fn joined(place: &[u8], path: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if place.ends_with(b"/") || path.is_empty() { b"" } else { b"/" };
+    [place, slash, path].concat()
 }
 
 /// Rows that become text at once.
