@@ -1,4 +1,5 @@
-//! One error type, three families, so that damage, gaps in this library and trouble with the machine are never mistaken for each other.
+//! One error type, four families, so that damage, gaps in this library, missing keys and trouble with the machine are
+//! never mistaken for each other.
 
 use std::{fmt, io, sync::Arc};
 
@@ -32,6 +33,14 @@ pub enum Error {
         /// what it is
         what: String,
     },
+    /// It is encrypted, and its key was not given.
+    #[error("{place}{what}")]
+    Locked {
+        /// where it was met
+        place: Place,
+        /// what it is
+        what: String,
+    },
 }
 
 /// Where something happened: what is known of it, and nothing else, is printed.
@@ -54,6 +63,11 @@ impl Error {
         Self::Unsupported { place: Place::default(), what: what.into() }
     }
 
+    /// It is encrypted, and its key was not given.
+    pub fn locked(what: impl Into<String>) -> Self {
+        Self::Locked { place: Place::default(), what: what.into() }
+    }
+
     /// A device that is needed is not there.
     #[must_use]
     pub fn missing(device: &Arc<str>) -> Self {
@@ -72,7 +86,9 @@ impl Error {
     pub fn reason(&self) -> String {
         match self {
             Self::Io { source, .. } => source.to_string(),
-            Self::Corrupt { what, .. } | Self::Unsupported { what, .. } => what.clone(),
+            Self::Corrupt { what, .. } | Self::Unsupported { what, .. } | Self::Locked { what, .. } => {
+                what.clone()
+            }
         }
     }
 
@@ -87,14 +103,17 @@ impl Error {
             Self::Unsupported { place, what } => {
                 Self::Unsupported { place, what: format!("{outer}: {what}") }
             }
+            Self::Locked { place, what } => Self::Locked { place, what: format!("{outer}: {what}") },
         }
     }
 
     /// The same error with the parts of its place filled in that were not known further down.
     #[must_use]
     pub fn at(mut self, outer: Place) -> Self {
-        let (Self::Io { place, .. } | Self::Corrupt { place, .. } | Self::Unsupported { place, .. }) =
-            &mut self;
+        let (Self::Io { place, .. }
+        | Self::Corrupt { place, .. }
+        | Self::Unsupported { place, .. }
+        | Self::Locked { place, .. }) = &mut self;
         place.device = place.device.take().or(outer.device);
         place.offset = place.offset.or(outer.offset);
         self
@@ -103,7 +122,10 @@ impl Error {
     /// Where it happened.
     #[must_use]
     pub fn place(&self) -> &Place {
-        let (Self::Io { place, .. } | Self::Corrupt { place, .. } | Self::Unsupported { place, .. }) = self;
+        let (Self::Io { place, .. }
+        | Self::Corrupt { place, .. }
+        | Self::Unsupported { place, .. }
+        | Self::Locked { place, .. }) = self;
         place
     }
 }

@@ -7,10 +7,12 @@
 //! | [`device`] | paths | devices, partitions, packed images; read only |
 //! | [`vdev`] | an offset on a top-level vdev | bytes, by every way there is: mirrors, parity, spares, mappings |
 //! | [`checksum`], [`compress`] | bytes | bytes |
+//! | [`crypt`] | keys, ciphertext | bytes, authenticated |
 //! | [`block`] | a block pointer | the block, proven |
 //! | [`object`], [`objset`], [`zap`] | a dnode | blocks, holes, names and values |
 //! | [`pool`] | devices | labels, vdevs, uberblock, meta object set |
 //! | [`dataset`] | names | object sets; properties, holds, permissions, space by user |
+//! | [`keyring`] | keys of users | encrypted datasets, opened |
 //! | [`mod@file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`namespace`] | names across datasets | what they lead to |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |
@@ -38,6 +40,7 @@
 pub mod block;
 pub mod checksum;
 pub mod compress;
+pub mod crypt;
 pub mod dataset;
 pub mod decode;
 pub mod device;
@@ -48,6 +51,7 @@ pub mod error_log;
 pub mod file;
 pub mod fs;
 pub mod history;
+pub mod keyring;
 pub mod manifest;
 mod memory;
 pub mod namespace;

@@ -38,7 +38,7 @@ impl ObjectSet {
     /// The object set that `pointer` leads to; `id` is the MOS object of its dataset, 0 for the MOS.
     ///
     /// # Errors
-    /// [`Loss`], if its block or its meta dnode cannot be had.
+    /// [`Loss`], if its block or its meta dnode cannot be had, or is not what the owner of its key has written.
     pub fn open(store: &Arc<Store>, id: u64, pointer: Pointer) -> Result<Self, Loss> {
         let place = ObjectAt { objset: id, object: 0 }.block(-1, 0);
         let corrupt = |what: String| Loss::new(place, Why::Corrupt(what));
@@ -64,7 +64,18 @@ impl ObjectSet {
             return Err(corrupt(format!("its meta dnode is of type {}", meta_dnode.r#type)));
         }
         let (mut accounting, mut losses) = (Vec::new(), Vec::new());
-        for object in ACCOUNTING.into_iter().filter_map(|(number, at)| special(number, at)) {
+        let mut are_authentic = true;
+        if let Some(key) = &store.key {
+            let lose = |mac| Loss::new(place, Why::Unauthentic(mac));
+            key.portable(bytes, order).map_err(lose)?;
+            if let Err(mac) = key.local(bytes, order) {
+                losses.push(lose(mac));
+                are_authentic = false;
+            }
+        }
+        for object in
+            ACCOUNTING.into_iter().filter(|_| are_authentic).filter_map(|(number, at)| special(number, at))
+        {
             match object {
                 Ok(object) => accounting.push(object),
                 Err(loss) => losses.push(loss),
@@ -77,9 +88,13 @@ impl ObjectSet {
     /// True if it is of an encrypted dataset: its pointers carry MACs.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        let is_under_mac =
-            |pointer: &Pointer| matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_));
-        self.meta_dnode.pointers.iter().any(is_under_mac)
+        self.pointer.is_under_mac() || self.meta_dnode.pointers.iter().any(Pointer::is_under_mac)
+    }
+
+    /// True if it is encrypted, and there is no key to read it with.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.is_encrypted() && self.meta_dnode.store().key.is_none()
     }
 
     /// The bytes of the set's own block.

@@ -19,7 +19,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 
-use crate::block::{Block, Lost, Stored, Why};
+use crate::block::{Block, Lost, Store, Stored, Why};
 use crate::memory;
 use crate::object::{Bookmark, Loss, ObjectAt};
 use crate::per_thread::PerThread;
@@ -101,6 +101,10 @@ pub struct Report {
     pub repaired: u64,
     /// Bytes that were read and checked.
     pub checked: u64,
+    /// Blocks whose MAC was checked as well.
+    pub authenticated: u64,
+    /// Blocks whose MAC was not checked: their key was not given.
+    pub locked: u64,
     /// It was ended early: the counts are what was seen until then.
     pub is_interrupted: bool,
 }
@@ -118,6 +122,8 @@ pub struct Verification<'v> {
     has_clones: bool,
     errors: AtomicU64,
     repaired: AtomicU64,
+    authenticated: AtomicU64,
+    locked: AtomicU64,
     checked: PerThread<AtomicU64>,
     found: &'v (dyn Fn(&Finding) + Sync),
     is_over: AtomicBool,
@@ -139,6 +145,8 @@ impl<'v> Verification<'v> {
             has_clones: pool.uses_feature("com.fudosecurity:block_cloning"),
             errors: AtomicU64::new(0),
             repaired: AtomicU64::new(0),
+            authenticated: AtomicU64::new(0),
+            locked: AtomicU64::new(0),
             checked: PerThread::new(AtomicU64::default),
             found,
             is_over: AtomicBool::new(false),
@@ -195,6 +203,8 @@ impl<'v> Verification<'v> {
             errors: self.errors(),
             repaired: self.repaired.load(Ordering::Relaxed),
             checked: self.progress(),
+            authenticated: self.authenticated.load(Ordering::Relaxed),
+            locked: self.locked.load(Ordering::Relaxed),
             is_interrupted: self.is_over.load(Ordering::SeqCst),
         }
     }
@@ -224,6 +234,31 @@ impl<'v> Verification<'v> {
         let first = pointer.stored().and_then(|b| b.dva.first().copied());
         let top = first.and_then(|dva| self.pool.store.vdevs.top(dva.vdev()));
         if top.is_some_and(Top::is_striped) { Remedy::Parity } else { Remedy::OtherSide }
+    }
+
+    /// A block of which the copy that was read has the right checksum, but is not what the owner of the key has written.
+    fn authentic(&self, store: &Store, at: &Bookmark, pointer: &Pointer) -> Option<Block> {
+        match store.authentic(pointer) {
+            Ok(stored) => {
+                let remedy = self.remedy(pointer, &stored);
+                let Stored { bytes, faults, .. } = stored;
+                self.find(at, Some(pointer), Outcome::Repaired(remedy), faults);
+                store.unpack(pointer, bytes).ok()
+            }
+            Err(Lost { why, faults }) => {
+                self.find(at, Some(pointer), Outcome::Lost(why), faults);
+                None
+            }
+        }
+    }
+
+    fn count_mac(&self, store: &Store, pointer: &Pointer) {
+        if pointer.is_under_mac() {
+            // the MACs of pointers take no key
+            let is_checked = store.key.is_some() || pointer.level() > 0;
+            let counter = if is_checked { &self.authenticated } else { &self.locked };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Reads what is stored, and says what is wrong with it.
@@ -257,20 +292,26 @@ impl<'v> Verification<'v> {
 }
 
 impl Visitor for Verification<'_> {
-    fn block(&self, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
+    fn block(&self, store: &Store, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
         self.counters().add(pointer);
         // dedup and block cloning let many pointers share a block
         let may_be_shared = self.has_clones || pointer.stored().is_some_and(|b| b.prop.dedup());
         if !is_needed && may_be_shared && !self.shared.insert(pointer) {
             return None;
         }
-        let stored = self.stored(at, pointer)?;
-        if !is_needed {
-            memory::recycle(stored);
-            return None;
-        }
-        match self.pool.store.unpack(pointer, stored) {
-            Ok(block) => Some(block),
+        let mut stored = self.stored(at, pointer)?;
+        self.count_mac(store, pointer);
+        let opened = match is_needed {
+            true => store.unpack(pointer, stored).map(Some),
+            false => {
+                let opened = store.open(pointer, &mut stored);
+                memory::recycle(stored);
+                opened.map(|()| None).map_err(Lost::from)
+            }
+        };
+        match opened {
+            Ok(block) => block,
+            Err(Lost { why: Why::Unauthentic(_), .. }) => self.authentic(store, at, pointer),
             Err(Lost { why, faults }) => {
                 self.find(at, Some(pointer), Outcome::Lost(why), faults);
                 None

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Blkptr, Pointer};
@@ -14,7 +14,7 @@ use zfsp_grammar::dsl::dataset::DslDataset;
 use zfsp_grammar::input::{Input, Parse};
 use zfsp_grammar::object_type::ObjectType;
 
-use crate::block::{Block, Why};
+use crate::block::{Block, Store, Why};
 use crate::object::{Bookmark, DNODE, Loss, Object, ObjectAt, SPILL};
 use crate::objset::ObjectSet;
 use crate::pool::Pool;
@@ -24,10 +24,10 @@ mod freed;
 
 /// Who is told of every block.
 pub trait Visitor: Sync {
-    /// A block of a tree, from many threads at once. If it is `needed` it is returned, so that the walk goes on below
+    /// A block of a tree, to be read with that `store`, from many threads at once. If it is `needed` it is returned, so that the walk goes on below
     /// it; `None` if it is lost, and whoever visits has said so.
-    fn block(&self, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block>;
-    /// A block of an intent log, if it could be had. Logs end with a block that was never written: only a block that
+    fn block(&self, store: &Store, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block>;
+    /// A block of an intent log as it is stored, if it could be had. Logs end with a block that was never written: only a block that
     /// `was_claimed` is missed.
     fn log_block(&self, at: &Bookmark, pointer: &Blkptr, was_claimed: bool) -> Option<Vec<u8>>;
     /// A block that is still allocated, but referenced by nothing: it is being freed.
@@ -55,7 +55,8 @@ impl<'w> Walk<'w> {
 
     /// Visits all that the uberblock leads to.
     pub fn run(self) {
-        self.object_set(&Root { objset: 0, pointer: self.pool.uberblock.rootbp, after: 0 });
+        let store = &self.pool.store;
+        self.object_set(&Root { store, objset: 0, pointer: self.pool.uberblock.rootbp, after: 0 });
         let mut datasets = std::mem::take(&mut *self.datasets.lock().unwrap_or_else(PoisonError::into_inner));
         datasets.sort_by_key(|(object, _)| *object);
         let known: HashSet<u64> = datasets.iter().map(|(object, _)| *object).collect();
@@ -70,25 +71,28 @@ impl<'w> Walk<'w> {
         // if the snapshot before it is lost, nobody else visits what both have
         let has_snapshot = known.contains(&dataset.prev_snap_obj.0);
         let after = if has_snapshot { dataset.prev_snap_txg.0 } else { 0 };
-        self.object_set(&Root { objset: object, pointer: dataset.bp, after });
+        let store = self.pool.store_of(dataset);
+        self.object_set(&Root { store, objset: object, pointer: dataset.bp, after });
         // what a snapshot says of a log is stale
         if !dataset.is_snapshot()
-            && let Ok(set) = ObjectSet::open(&self.pool.store, object, dataset.bp)
+            && let Ok(set) = ObjectSet::open(store, object, dataset.bp)
         {
             self.log(&set);
         }
     }
 
     /// The tree of an object set.
-    fn object_set(&self, root: &Root) {
+    fn object_set(&self, root: &Root<'_>) {
         if root.skips(&root.pointer) || self.visitor.is_over() {
             return;
         }
         let at = ObjectAt { objset: root.objset, object: 0 }.block(-1, 0);
-        if !self.seen.insert(&root.pointer) || self.visitor.block(&at, &root.pointer, true).is_none() {
+        if !self.seen.insert(&root.pointer)
+            || self.visitor.block(root.store, &at, &root.pointer, true).is_none()
+        {
             return;
         }
-        match ObjectSet::open(&self.pool.store, root.objset, root.pointer) {
+        match ObjectSet::open(root.store, root.objset, root.pointer) {
             Ok(set) => {
                 self.object(root, &set, &set.meta_dnode);
                 set.accounting.iter().for_each(|object| self.object(root, &set, object));
@@ -98,14 +102,14 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn object(&self, root: &Root, set: &ObjectSet, object: &Object) {
+    fn object(&self, root: &Root<'_>, set: &ObjectSet, object: &Object) {
         let top = object.levels.saturating_sub(1);
         let pointers = object.pointers.par_iter().enumerate();
         pointers.for_each(|(n, pointer)| self.below(root, set, object, pointer, top, index(n)));
         if let Some(spill) = object.spill.filter(|spill| !root.skips(spill))
             && !self.visitor.is_over()
         {
-            self.visitor.block(&object.at.block(0, SPILL), &spill, false);
+            self.visitor.block(root.store, &object.at.block(0, SPILL), &spill, false);
         }
         if root.objset == 0 && object.bonustype == ObjectType::DSL_DATASET {
             match object.dnode().map(|dnode| dnode.bonus) {
@@ -122,7 +126,15 @@ impl<'w> Walk<'w> {
     }
 
     /// The block of a pointer, and all below.
-    fn below(&self, root: &Root, set: &ObjectSet, object: &Object, pointer: &Pointer, level: u8, blkid: u64) {
+    fn below(
+        &self,
+        root: &Root<'_>,
+        set: &ObjectSet,
+        object: &Object,
+        pointer: &Pointer,
+        level: u8,
+        blkid: u64,
+    ) {
         if root.skips(pointer) || self.visitor.is_over() {
             return;
         }
@@ -132,7 +144,7 @@ impl<'w> Walk<'w> {
         let at = object.at.block(level.into(), blkid);
         let has_dnodes = level == 0 && object.r#type == ObjectType::DNODE;
         if level == 0 && !has_dnodes {
-            self.visitor.block(&at, pointer, false);
+            self.visitor.block(root.store, &at, pointer, false);
             return;
         }
         // a second way to a block of pointers is damage, or leads nowhere new: without this, pointers that name each
@@ -140,7 +152,7 @@ impl<'w> Walk<'w> {
         if !self.seen.insert(pointer) {
             return;
         }
-        let Some(block) = self.visitor.block(&at, pointer, true) else { return };
+        let Some(block) = self.visitor.block(root.store, &at, pointer, true) else { return };
         match level.checked_sub(1) {
             Some(level) => {
                 let first = blkid.saturating_mul(object.indirect_size() / POINTER);
@@ -162,7 +174,7 @@ impl<'w> Walk<'w> {
 
     /// The intent log of a live dataset.
     fn log(&self, set: &ObjectSet) {
-        let header = &set.zil_header;
+        let (header, store) = (&set.zil_header, set.meta_dnode.store());
         if header.log.is_hole() {
             return;
         }
@@ -176,13 +188,18 @@ impl<'w> Walk<'w> {
                 if self.visitor.is_over() || (!was_claimed && pointer.logical_birth > limit) {
                     return Ok(false);
                 }
-                let Some(bytes) = self.visitor.log_block(&at, &pointer, was_claimed) else {
+                let Some(mut bytes) = self.visitor.log_block(&at, &pointer, was_claimed) else {
                     return Ok(false);
                 };
-                let block = chain.follow(&step, &bytes)?;
+                let sealing = match step.open(store, &mut bytes) {
+                    Ok(sealing) => sealing,
+                    Err(_) if !was_claimed => return Ok(false),
+                    Err(why) => return Err(End::Lost(Loss::new(at, why))),
+                };
+                let block = chain.follow(&step, &bytes, sealing)?;
                 for pointer in block.records().iter().filter_map(separate_block) {
                     if was_claimed && !pointer.is_hole() && pointer.logical_birth() >= header.claim_txg {
-                        self.visitor.block(&at, pointer, false);
+                        self.visitor.block(store, &at, pointer, false);
                     }
                 }
                 Ok(true)
@@ -204,7 +221,8 @@ fn index(n: usize) -> u64 {
 }
 
 /// Where a tree starts, and what of it belongs to older snapshots.
-struct Root {
+struct Root<'r> {
+    store: &'r Arc<Store>,
     /// MOS object of the dataset; 0: the MOS.
     objset: u64,
     pointer: Pointer,
@@ -212,7 +230,7 @@ struct Root {
     after: u64,
 }
 
-impl Root {
+impl Root<'_> {
     fn skips(&self, pointer: &Pointer) -> bool {
         pointer.is_hole() || pointer.allocation_birth().0 <= self.after
     }

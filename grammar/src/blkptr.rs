@@ -155,6 +155,14 @@ bits! {
     }
 }
 
+impl Prop {
+    /// Byte order of the block pointed to.
+    #[must_use]
+    pub fn order(self) -> Order {
+        if self.little_endian() { Order::Little } else { Order::Big }
+    }
+}
+
 bits! {
     /// Second property word: 0 before OpenZFS 2.4.
     pub struct Prop2(u64) {
@@ -418,9 +426,45 @@ impl Encrypted {
             cksum: Cksum([a, b, c, d]),
         }
     }
+    /// The salt, as the bytes that it is.
+    #[must_use]
+    pub fn salt_bytes(&self) -> [u8; 8] {
+        written_as(self.prop.order(), self.salt.0)
+    }
+    /// The IV, as the bytes that it is.
+    #[must_use]
+    pub fn iv_bytes(&self) -> [u8; 12] {
+        let [a, b, c, d, e, f, g, h] = written_as(self.prop.order(), self.iv.0);
+        let tail = u32::from_bits(self.fill_iv.iv().0);
+        let [i, j, k, l] = if self.prop.little_endian() { tail.to_le_bytes() } else { tail.to_be_bytes() };
+        [a, b, c, d, e, f, g, h, i, j, k, l]
+    }
+    /// The MAC, as the bytes that it is; means nothing for blocks of the intent log, which hold their own.
+    #[must_use]
+    pub fn mac_bytes(&self) -> [u8; 16] {
+        mac_bytes(self.prop.order(), self.mac)
+    }
     fn judge(&self) -> Option<Problem> {
         self.plain().judge()
     }
+}
+
+/// A word of a pointer that is a part of a byte string: a number in the byte order of the block pointed to.
+///
+/// Chapter 22, 22.6.
+fn written_as(order: Order, word: u64) -> [u8; 8] {
+    match order {
+        Order::Little => word.to_le_bytes(),
+        Order::Big => word.to_be_bytes(),
+    }
+}
+
+fn mac_bytes(order: Order, Words([first, second]): Words<2>) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let (head, tail) = bytes.split_at_mut(8);
+    head.copy_from_slice(&written_as(order, first));
+    tail.copy_from_slice(&written_as(order, second));
+    bytes
 }
 
 impl fmt::Display for Encrypted {
@@ -471,6 +515,11 @@ impl Authenticated {
             fill: self.fill,
             cksum: Cksum([a, b, c, d]),
         }
+    }
+    /// The MAC, as the bytes that it is.
+    #[must_use]
+    pub fn mac_bytes(&self) -> [u8; 16] {
+        mac_bytes(self.prop.order(), self.mac)
     }
     fn judge(&self) -> Option<Problem> {
         self.plain().judge()
@@ -535,6 +584,15 @@ impl Pointer {
             Pointer::Authenticated(b) => Some(b.plain()),
         }
     }
+    /// Whether the block is of an encrypted dataset: of holes and embedded blocks that is not told.
+    #[must_use]
+    pub fn is_under_mac(&self) -> bool {
+        match self {
+            Pointer::Encrypted(_) | Pointer::Authenticated(_) => true,
+            Pointer::Block(b) => b.prop.encrypted(),
+            Pointer::Hole(_) | Pointer::Embedded(_) => false,
+        }
+    }
     /// What was common to all readings: type, level, byte order.
     fn prop(&self) -> Prop {
         match self {
@@ -562,7 +620,7 @@ impl Pointer {
     /// Byte order of the block; holes have none.
     #[must_use]
     pub fn order(&self) -> Order {
-        if self.prop().little_endian() { Order::Little } else { Order::Big }
+        self.prop().order()
     }
     /// Bytes that the block is to its readers; of a hole that was never written: 0.
     #[must_use]

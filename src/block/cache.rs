@@ -16,19 +16,23 @@ const BLOCKS: usize = 4096;
 /// A bounded cache of blocks by what their pointers say.
 pub struct Cache(QuickCache<Key, Arc<Block>, Bytes>);
 
-/// What tells blocks apart: place, birth, sizes and checksum. A pointer that names the same bytes is the same key.
+/// What tells blocks apart: place, birth, sizes and checksum, and what opened them. A pointer that names the same bytes
+/// is the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     dva: [u64; 2],
     prop: u64,
     birth: u64,
     cksum: [u64; 4],
+    /// MOS object of the key that it was read with; 0: none.
+    opened_by: u64,
 }
 
 impl Key {
-    fn of(b: &Blkptr) -> Self {
+    fn of(b: &Blkptr, opened_by: u64) -> Self {
         let [dva, ..] = b.dva;
-        Self { dva: [dva.extent.0, dva.place.0], prop: b.prop.0, birth: b.written().0, cksum: b.cksum.0 }
+        let dva = [dva.extent.0, dva.place.0];
+        Self { dva, prop: b.prop.0, birth: b.written().0, cksum: b.cksum.0, opened_by }
     }
 }
 
@@ -43,14 +47,16 @@ impl Weighter<Key, Arc<Block>> for Bytes {
 }
 
 impl Cache {
-    /// The block of `pointer`: kept from before, or from `read`, and kept then. What is lost is not kept.
+    /// The block of `pointer`, with the key `opened_by`: kept from before, or from `read`, and kept then. What is lost is
+    /// not kept.
     pub(crate) fn get_or(
         &self,
         pointer: &Pointer,
+        opened_by: u64,
         read: impl FnOnce() -> Result<Block, Lost>,
     ) -> Result<Arc<Block>, Lost> {
         match pointer.stored() {
-            Some(b) => self.0.get_or_insert_with(&Key::of(&b), || read().map(Arc::new)),
+            Some(b) => self.0.get_or_insert_with(&Key::of(&b, opened_by), || read().map(Arc::new)),
             None => read().map(Arc::new),
         }
     }

@@ -4,7 +4,7 @@
 
 use zfsp_grammar::blkptr::{Blkptr, Dva};
 use zfsp_grammar::gang::{self, GangHeader};
-use zfsp_grammar::input::{Input, Order, Parse, fault};
+use zfsp_grammar::input::{Input, Parse, fault};
 
 use super::{Store, Why, size};
 use crate::checksum;
@@ -48,7 +48,7 @@ impl Store {
         faults: &mut Vec<Fault>,
     ) -> Result<Vec<u8>, Why> {
         let depth = depth.checked_sub(1).ok_or_else(|| Why::Corrupt("gang blocks nested too deep".into()))?;
-        let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
+        let order = b.prop.order();
         let (_, header) = GangHeader::parse(Input::new(header, order))
             .map_err(|e| Why::Corrupt(format!("gang header: {}", fault(e))))?;
         let mut bytes = Vec::new();
@@ -61,7 +61,7 @@ impl Store {
             if len > left || len >= psize {
                 return Err(Why::Corrupt(format!("the pieces of a gang block exceed its {psize:#x} bytes")));
             }
-            bytes.extend(self.gather(&plain, depth, faults)?.0);
+            bytes.extend(self.gather(&plain, depth, &|_| true, faults)?.0);
         }
         if bytes.len() == psize {
             Ok(bytes)

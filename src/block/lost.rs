@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::crypt::Mac;
 use crate::error::Error;
 use crate::vdev::{Fault, FaultKind};
 
@@ -27,8 +28,11 @@ pub enum Why {
     #[error("{0}")]
     Unsupported(String),
     /// It is encrypted, and there is no key.
-    #[error("encrypted")]
-    Encrypted,
+    #[error("locked: it is encrypted, and its key was not given")]
+    Locked,
+    /// It is not what its writer, who had the key, has written, though its checksum is right.
+    #[error("{0}, though the checksum is right: altered, or of another key")]
+    Unauthentic(Mac),
     /// There is no such object.
     #[error("no such object")]
     Missing,
@@ -63,7 +67,8 @@ impl fmt::Display for Lost {
 impl From<Lost> for Error {
     fn from(lost: Lost) -> Self {
         match lost.why {
-            Why::Unsupported(_) | Why::Encrypted => Error::unsupported(lost.to_string()),
+            Why::Unsupported(_) => Error::unsupported(lost.to_string()),
+            Why::Locked => Error::locked(lost.to_string()),
             Why::NoCopy
                 if lost.faults.iter().all(|fault| is_absent(&fault.kind)) && !lost.faults.is_empty() =>
             {

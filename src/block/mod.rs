@@ -17,7 +17,7 @@ mod gang;
 mod lost;
 mod scrub;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zfsp_grammar::algorithms::Compression;
 use zfsp_grammar::blkptr::{Blkptr, EmbeddedType, LARGEST_BLOCK, Pointer};
@@ -26,6 +26,7 @@ use zfsp_grammar::object_type::ObjectType;
 
 use crate::checksum::{self, Checker, Verdict};
 use crate::compress::decompress;
+use crate::crypt::{DataKey, Mac, indirect_mac_holds};
 use crate::memory;
 use crate::vdev::{Extent, Fault, Judge, Vdevs};
 
@@ -33,17 +34,19 @@ pub use cache::Cache;
 use gang::DEEPEST_GANG;
 pub use lost::{Lost, Why};
 
-/// What the blocks of a pool are read with.
-#[derive(Debug, Default)]
+/// What the blocks of a pool, or of an encrypted dataset of it, are read with.
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     /// Where they lie.
-    pub vdevs: Vdevs,
+    pub vdevs: Arc<Vdevs>,
     /// What proves them.
     pub checker: Checker,
     /// Feature `dynamic_gang_header`: gang headers are as large as the smallest allocation.
     pub has_large_gang_headers: bool,
     /// Indirect blocks and dnodes: read once.
-    pub cache: Cache,
+    pub cache: Arc<Cache>,
+    /// What opens them, and proves that nobody else wrote them; `None` in clear, and where there is no key.
+    pub key: Option<Arc<DataKey>>,
 }
 
 /// A block as it was before it was stored.
@@ -69,6 +72,12 @@ pub struct Stored {
 }
 
 impl Store {
+    /// The same for the blocks of a dataset with that key.
+    #[must_use]
+    pub fn with_key(&self, key: Arc<DataKey>) -> Self {
+        Self { key: Some(key), ..self.clone() }
+    }
+
     /// The block that `pointer` leads to; of a hole the zeros.
     ///
     /// # Errors
@@ -78,11 +87,12 @@ impl Store {
         let lsize = size(pointer.lsize())?;
         match pointer {
             Pointer::Hole(_) => Ok(Block { bytes: vec![0; lsize], order, faults: Vec::new() }),
+            Pointer::Embedded(b) if b.prop.etype() == EmbeddedType::REDACTED => Err(Why::Redacted.into()),
             Pointer::Embedded(b) if b.prop.etype() == EmbeddedType::DATA => {
+                self.demand_mac(pointer)?;
                 let bytes = unpack(b.prop.compression(), b.payload(), lsize)?;
                 Ok(Block { bytes, order, faults: Vec::new() })
             }
-            Pointer::Embedded(b) if b.prop.etype() == EmbeddedType::REDACTED => Err(Why::Redacted.into()),
             Pointer::Embedded(b) => {
                 Err(Why::Unsupported(format!("embedded block of type {}", b.prop.etype())).into())
             }
@@ -90,6 +100,10 @@ impl Store {
                 let Stored { bytes, faults, .. } = self.stored(pointer)?;
                 match self.unpack(pointer, bytes) {
                     Ok(block) => Ok(Block { faults, ..block }),
+                    Err(Lost { why: Why::Unauthentic(_), .. }) => {
+                        let Stored { bytes, faults, .. } = self.authentic(pointer)?;
+                        self.unpack(pointer, bytes).map(|block| Block { faults, ..block })
+                    }
                     Err(lost) => Err(Lost { faults, ..lost }),
                 }
             }
@@ -98,16 +112,77 @@ impl Store {
 
     /// The block of a pointer from its stored bytes.
     ///
-    /// Of encrypted datasets dnodes can be had: only their bonus areas are encrypted.
+    /// Without the key only dnodes can be had of what is encrypted: they are in clear, but for their bonus areas.
     ///
     /// # Errors
-    /// [`Lost`], if the bytes cannot be decompressed, or are encrypted.
-    pub fn unpack(&self, pointer: &Pointer, stored: Vec<u8>) -> Result<Block, Lost> {
-        if matches!(pointer, Pointer::Encrypted(_)) && pointer.r#type() != ObjectType::DNODE {
-            return Err(Why::Encrypted.into());
+    /// [`Lost`], if the bytes cannot be decompressed, are encrypted, or are not what the owner of the key wrote.
+    pub fn unpack(&self, pointer: &Pointer, mut stored: Vec<u8>) -> Result<Block, Lost> {
+        self.open(pointer, &mut stored)?;
+        if matches!(pointer, Pointer::Encrypted(_))
+            && self.key.is_none()
+            && pointer.r#type() != ObjectType::DNODE
+        {
+            return Err(Why::Locked.into());
         }
+        let order = pointer.order();
         let bytes = unpack(pointer.compression(), stored, size(pointer.lsize())?)?;
-        Ok(Block { bytes, order: pointer.order(), faults: Vec::new() })
+        if let Pointer::Authenticated(b) = pointer
+            && b.prop.level() > 0
+        {
+            let version = self.key.as_ref().map(|key| key.version);
+            if !indirect_mac_holds(&bytes, order, version, &b.mac_bytes()) {
+                return Err(Why::Unauthentic(Mac::Indirect).into());
+            }
+        }
+        Ok(Block { bytes, order, faults: Vec::new() })
+    }
+
+    /// Decrypts the stored bytes of a data block where they are, and checks its MAC, if there is the key. Nothing is done
+    /// with other blocks.
+    ///
+    /// # Errors
+    /// [`Why::Unauthentic`]: the bytes mean nothing then. `Corrupt`, if they should have a MAC, but have none.
+    pub fn open(&self, pointer: &Pointer, stored: &mut [u8]) -> Result<(), Why> {
+        self.demand_mac(pointer)?;
+        let Some(key) = &self.key else { return Ok(()) };
+        let opened = match pointer {
+            Pointer::Encrypted(b) => key.open(b, stored),
+            Pointer::Authenticated(b) if b.prop.level() == 0 => key.authenticate(b, stored),
+            _ => Ok(()),
+        };
+        opened.map_err(Why::Unauthentic)
+    }
+
+    /// In an encrypted dataset every block is under a MAC: what is not was put there by somebody else.
+    fn demand_mac(&self, pointer: &Pointer) -> Result<(), Why> {
+        if self.key.is_some() && !pointer.is_under_mac() {
+            return Err(Why::Corrupt("it has no MAC, as all blocks of an encrypted dataset have".into()));
+        }
+        Ok(())
+    }
+
+    /// The stored bytes from the first copy that is what the owner of the key has written. Checksums of encrypted blocks
+    /// are short, and are none against who alters on purpose: a copy may have the right one, and not be right.
+    ///
+    /// # Errors
+    /// [`Lost`], with all that was tried, if there is no such copy.
+    pub fn authentic(&self, pointer: &Pointer) -> Result<Stored, Lost> {
+        let Some(b) = pointer.stored() else { return Ok(Stored::default()) };
+        let why = Mutex::new(None);
+        let proof = |bytes: &[u8]| match self.unpack(pointer, bytes.to_vec()) {
+            Ok(_) => true,
+            Err(lost) => {
+                why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(lost.why);
+                false
+            }
+        };
+        let mut faults = Vec::new();
+        let read = self.gather(&b, DEEPEST_GANG, &proof, &mut faults);
+        let forged = why.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok((bytes, copy)) => Ok(Stored { bytes, faults, copy }),
+            Err(why) => Err(Lost { why: forged.unwrap_or(why), faults }),
+        }
     }
 
     /// The same for blocks that are asked for again and again: kept for a while.
@@ -115,7 +190,8 @@ impl Store {
     /// # Errors
     /// [`Lost`], with all that was tried.
     pub fn metadata(&self, pointer: &Pointer) -> Result<Arc<Block>, Lost> {
-        self.cache.get_or(pointer, || self.read(pointer))
+        let opened_by = self.key.as_ref().map_or(0, |key| key.object);
+        self.cache.get_or(pointer, opened_by, || self.read(pointer))
     }
 
     /// The block as it is stored, proven by its checksum; empty for what is not stored.
@@ -135,13 +211,20 @@ impl Store {
     /// [`Lost`], with all that was tried.
     pub fn stored_block(&self, b: &Blkptr) -> Result<Stored, Lost> {
         let mut faults = Vec::new();
-        match self.gather(b, DEEPEST_GANG, &mut faults) {
+        match self.gather(b, DEEPEST_GANG, &|_| true, &mut faults) {
             Ok((bytes, copy)) => Ok(Stored { bytes, faults, copy }),
             Err(why) => Err(Lost { why, faults }),
         }
     }
 
-    fn gather(&self, b: &Blkptr, depth: usize, faults: &mut Vec<Fault>) -> Result<(Vec<u8>, usize), Why> {
+    /// The stored bytes and the copy that gave them: the first that the checksum and `proof` allow.
+    fn gather(
+        &self,
+        b: &Blkptr,
+        depth: usize,
+        proof: &Judge<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(Vec<u8>, usize), Why> {
         let psize = size(b.prop.psize().bytes())?;
         // an algorithm that cannot be computed is told before anything is read
         self.checker.supports(b).map_err(unchecked)?;
@@ -150,14 +233,14 @@ impl Store {
             if dva.is_gang() {
                 let header = self.gang_header(b, dva, faults);
                 match header.map(|header| self.assemble(b, &header, psize, depth, faults)) {
-                    Some(Ok(bytes)) => return Ok((bytes, copy)),
+                    Some(Ok(bytes)) if proof(&bytes) => return Ok((bytes, copy)),
                     Some(Err(other)) => why = other,
-                    None => {}
+                    Some(Ok(_)) | None => {}
                 }
                 continue;
             }
             let extent = Extent { offset: dva.offset(), size: psize, birth: b.written().0 };
-            let judge: &Judge<'_> = &|bytes| self.is_right(b, bytes);
+            let judge: &Judge<'_> = &|bytes| self.is_right(b, bytes) && proof(bytes);
             if let Some(bytes) = self.vdevs.read(dva.vdev(), &extent, judge, faults) {
                 return Ok((bytes, copy));
             }

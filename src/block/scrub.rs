@@ -2,7 +2,7 @@
 
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 use zfsp_grammar::gang::GangHeader;
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Parse};
 
 use super::gang::DEEPEST_GANG;
 use super::{Store, Stored};
@@ -31,7 +31,7 @@ impl Store {
             self.vdevs.scrub(dva.vdev(), &extent, bytes, proven, faults);
         }
         let Some((depth, header)) = depth.checked_sub(1).zip(header) else { return };
-        let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
+        let order = b.prop.order();
         let Ok((_, header)) = GangHeader::parse(Input::new(&header, order)) else { return };
         let mut left = stored;
         for piece in header.pieces().filter_map(Pointer::stored) {

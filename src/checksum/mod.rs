@@ -78,7 +78,7 @@ impl Checker {
         if matches!(algorithm, Checksum::ZILOG | Checksum::ZILOG2) {
             return log_block(pointer, bytes);
         }
-        let order = if prop.little_endian() { Order::Little } else { Order::Big };
+        let order = prop.order();
         let kept = Kept::by(prop, algorithm);
         Ok(match self.sum(algorithm, order, bytes)? {
             Some(sum) => Verdict::of(sum, |sum| kept.holds(sum, pointer.cksum)),

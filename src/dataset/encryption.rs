@@ -1,10 +1,12 @@
-//! What is known of a dataset's encryption without its key.
+//! The encryption of datasets, as far as it is in clear.
 //!
-//! Handbook: `docs/format/11-dsl.md`, 11.13, and `docs/format/22-encryption.md`, 22.2.
+//! Handbook: `docs/format/11-dsl.md`, 11.13, and `docs/format/22-encryption.md`, 22.2 and 22.15.
 
-use zfsp_grammar::dsl::crypto_key::{KeyFormat, Suite};
+use zfsp_grammar::dsl::crypto_key::{KeyFormat, KeyVersion, Suite};
+use zfsp_grammar::zap::value::Integers;
 
-use super::{Dir, Dsl};
+use super::{Dataset, Dir, Dsl};
+use crate::crypt::{CryptoKey, Flaw, Stretching};
 use crate::object::Loss;
 
 /// The key of an encrypted dataset, and how it is wrapped.
@@ -22,6 +24,21 @@ pub struct Encryption {
     pub format: KeyFormat,
     /// Rounds for a passphrase; 0 for other formats.
     pub pbkdf2iters: u64,
+    /// Salt of a passphrase; 0 for other formats.
+    pub pbkdf2salt: u64,
+    /// What is authenticated with it.
+    pub version: KeyVersion,
+    /// Directories that share it: the origin and its clones.
+    pub refcount: u64,
+}
+
+impl Encryption {
+    /// How a passphrase becomes the key; `None` if it does not.
+    #[must_use]
+    pub fn stretching(&self) -> Option<Stretching> {
+        let Self { pbkdf2salt: salt, pbkdf2iters: iterations, .. } = *self;
+        (iterations != 0).then_some(Stretching { salt, iterations })
+    }
 }
 
 impl Dsl<'_> {
@@ -30,7 +47,15 @@ impl Dsl<'_> {
     /// # Errors
     /// [`Loss`], if the key or the way to it cannot be had.
     pub fn encryption(&self, dir: &Dir) -> Result<Option<Encryption>, Loss> {
-        let Some(key) = self.extension(dir.object).number("com.datto:crypto_key_obj")? else {
+        self.encryption_of(dir.object)
+    }
+
+    /// The same of the directory that is this object of the MOS: an encryption root may have no name any more.
+    ///
+    /// # Errors
+    /// As of [`Dsl::encryption`].
+    pub fn encryption_of(&self, dir: u64) -> Result<Option<Encryption>, Loss> {
+        let Some(key) = self.extension(dir).number("com.datto:crypto_key_obj")? else {
             return Ok(None);
         };
         let wrapped = self.zap(key);
@@ -42,6 +67,40 @@ impl Dsl<'_> {
             root: number("DSL_CRYPTO_ROOT_DDOBJ")?,
             format: KeyFormat(number("keyformat")?),
             pbkdf2iters: number("pbkdf2iters")?,
+            pbkdf2salt: number("pbkdf2salt")?,
+            version: KeyVersion(number("DSL_CRYPTO_VERSION")?),
+            refcount: number("DSL_CRYPTO_REFCOUNT")?,
         }))
     }
+
+    /// The wrapped keys in object `key` of the MOS.
+    ///
+    /// # Errors
+    /// [`Flaw`], if it is no key object.
+    pub fn crypto_key(&self, key: u64) -> Result<CryptoKey, Flaw> {
+        let wrapped = self.zap(key);
+        CryptoKey::of(key, |name| wrapped.get(name))
+    }
+
+    /// What an encrypted snapshot says of the IVs of its blocks, for incremental streams of raw blocks; `None` if it
+    /// does not say it.
+    ///
+    /// # Errors
+    /// [`Loss`], if that cannot be read.
+    pub fn ivset_guid(&self, set: &Dataset) -> Result<Option<u64>, Loss> {
+        self.extension(set.object).number("com.datto:ivset_guid")
+    }
+
+    /// Whether a snapshot was received as raw blocks. Only newer writers say so.
+    ///
+    /// # Errors
+    /// [`Loss`], if that cannot be read.
+    pub fn is_raw_received(&self, set: &Dataset) -> Result<bool, Loss> {
+        Ok(self.extension(set.object).get("org.openzfs:raw_received")?.is_some_and(is_set))
+    }
+}
+
+/// True unless it is 0: what is there without a value counts.
+fn is_set(value: &Integers) -> bool {
+    value.first() != Some(0)
 }

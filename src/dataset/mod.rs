@@ -159,6 +159,6 @@ impl Dataset {
     /// # Errors
     /// [`Loss`], if its object set cannot be had.
     pub fn objset(&self, pool: &Pool) -> Result<ObjectSet, Loss> {
-        ObjectSet::open(&pool.store, self.object, self.phys.bp)
+        ObjectSet::open(pool.store_of(&self.phys), self.object, self.phys.bp)
     }
 }

@@ -117,7 +117,9 @@ impl Device {
         let place = Place { device: Some(self.name.clone()), offset: Some(offset) };
         let error = match error {
             Error::Io { source, .. } => io::Error::new(source.kind(), source.to_string()).into(),
-            Error::Corrupt { what, .. } | Error::Unsupported { what, .. } => Error::corrupt(what),
+            Error::Corrupt { what, .. } | Error::Unsupported { what, .. } | Error::Locked { what, .. } => {
+                Error::corrupt(what)
+            }
         };
         // a whole device may have lost an end of unknown length
         (self.start == 0 || offset < self.len).then(|| error.at(place))

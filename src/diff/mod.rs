@@ -38,9 +38,11 @@ mod volume;
 
 use zfsp_grammar::objset::ObjsetType;
 
+use crate::block::Why;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
+use crate::object::{Loss, ObjectAt};
 use crate::objset::ObjectSet;
 use crate::pool::Pool;
 use crate::volume::Volume;
@@ -106,10 +108,9 @@ pub fn compare(a: State<'_>, b: State<'_>, options: Options) -> Result<Differenc
 
 fn open(state: State<'_>) -> Result<ObjectSet> {
     let set = state.dataset.objset(state.pool)?;
-    if set.is_encrypted() {
-        let what =
-            format!("{}: is encrypted: what changed cannot be told without its key", state.dataset.name);
-        return Err(Error::unsupported(what));
+    if set.is_locked() {
+        let at = ObjectAt { objset: set.id, object: 0 }.block(-1, 0);
+        return Err(Error::from(Loss::new(at, Why::Locked)).within(&state.dataset.name));
     }
     Ok(set)
 }

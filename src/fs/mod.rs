@@ -73,15 +73,15 @@ impl FileSystem {
     /// The file system in that object set.
     ///
     /// # Errors
-    /// [`Loss`], if it is none, if it is encrypted, or of a version that is not known. What else is lost is in
+    /// [`Loss`], if it is none, if it is locked, or of a version that is not known. What else is lost is in
     /// [`FileSystem::losses`].
     pub fn open(set: ObjectSet) -> Result<Self, Loss> {
         let place = ObjectAt { objset: set.id, object: 0 }.block(-1, 0);
         if set.r#type != ObjsetType::ZFS {
             return Err(Loss::new(place, Why::Corrupt(format!("no file system, but {}", set.r#type))));
         }
-        if set.is_encrypted() {
-            return Err(Loss::new(place, Why::Encrypted));
+        if set.is_locked() {
+            return Err(Loss::new(place, Why::Locked));
         }
         let mut losses = Vec::new();
         let mut master = MasterNode::of(&set, &mut losses).unwrap_or_else(|loss| {

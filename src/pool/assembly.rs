@@ -95,7 +95,8 @@ impl Devices {
         let tops = tops_of_labels(&self.members, self.guid, u64::MAX);
         let newest = self.members.iter().flat_map(Member::uberblocks).max_by_key(|uberblock| uberblock.age());
         let reflow = newest.map_or_else(RaidzReflow::default, |uberblock| uberblock.raidz_reflow_info);
-        let vdevs = Vdevs::new(&tops, &Inventory::of(&self.members, &self.nameless, reflow));
+        let inventory = Inventory::of(&self.members, &self.nameless, reflow);
+        let vdevs = Arc::new(Vdevs::new(&tops, &inventory));
         // a header of either size is known by its checksum
         Store { vdevs, has_large_gang_headers: true, ..Store::default() }
     }

@@ -27,11 +27,13 @@ mod tables;
 
 use std::sync::Arc;
 
+use zfsp_grammar::dsl::dataset::DslDataset;
 use zfsp_grammar::nvlist::List;
 use zfsp_grammar::uberblock::Uberblock;
 
 use crate::block::Store;
 use crate::error::{Error, Result};
+use crate::keyring::Keyring;
 use crate::object::Object;
 use crate::objset::ObjectSet;
 use crate::vdev::config::VdevConfig;
@@ -55,6 +57,8 @@ pub struct Pool {
     pub nameless: Arc<Vec<Member>>,
     /// What its blocks are read with.
     pub store: Arc<Store>,
+    /// What opens its encrypted datasets.
+    pub keyring: Keyring,
     /// The uberblock that is looked at.
     pub uberblock: Uberblock,
     /// The newest uberblock that there is.
@@ -134,10 +138,16 @@ impl Pool {
         let dnode = object.dnode();
         match dnode.map(|dnode| dnode.bonus) {
             Some(zfsp_grammar::bonus::Bonus::DslDataset(dataset)) => {
-                Ok(ObjectSet::open(&self.store, id, dataset.bp)?)
+                Ok(ObjectSet::open(self.store_of(&dataset), id, dataset.bp)?)
             }
             _ => Err(Error::corrupt(format!("MOS object {id} is no dataset"))),
         }
+    }
+
+    /// What the blocks of a dataset are read with: with its key, if that is on the keyring.
+    #[must_use]
+    pub fn store_of(&self, dataset: &DslDataset) -> &Arc<Store> {
+        self.keyring.store(dataset.dir_obj.0).unwrap_or(&self.store)
     }
 
     /// The pool directory: MOS object 1.

@@ -16,6 +16,7 @@ use super::{Pool, Trouble};
 use crate::block::Store;
 use crate::checksum::Checker;
 use crate::error::{Error, Result};
+use crate::keyring::Keyring;
 use crate::objset::ObjectSet;
 use crate::vdev::config::{VdevConfig, VdevKind};
 use crate::vdev::{Top, Vdevs};
@@ -140,7 +141,7 @@ impl Opening {
         let mut tops = of_labels(uberblock.txg.0);
         let mut troubles = Vec::new();
         keep_newest_geometry(&mut tops, &latest);
-        let store = Arc::new(Store { vdevs: Vdevs::new(&tops, &inventory), ..Store::default() });
+        let store = Arc::new(Store { vdevs: Arc::new(Vdevs::new(&tops, &inventory)), ..Store::default() });
         let mos = ObjectSet::open(&store, 0, uberblock.rootbp)?;
         let directory = mos.object(POOL_DIRECTORY)?;
         let directory = Zap::of(&directory)?;
@@ -170,7 +171,7 @@ impl Opening {
         });
         let has_large_gang_headers = is_active(&mos, &directory, "com.klarasystems:dynamic_gang_header");
         let rebuild = |inventory: &Inventory| {
-            let vdevs = Vdevs::new(&tops, inventory);
+            let vdevs = Arc::new(Vdevs::new(&tops, inventory));
             let checker = Checker::new(salt);
             let store = Store { vdevs, checker, has_large_gang_headers, ..Store::default() };
             Arc::new(store)
@@ -230,7 +231,8 @@ impl Opening {
         let strays =
             nameless.iter().filter(|_| is_taken).map(|member| Trouble::NoLabel(member.device.name().into()));
         troubles.extend(strays);
-        Pool { guid, name, members, nameless, store, uberblock, newest, mos, config, troubles }
+        let keyring = Keyring::default();
+        Pool { guid, name, members, nameless, store, keyring, uberblock, newest, mos, config, troubles }
     }
 }
 
@@ -249,7 +251,8 @@ impl Pool {
             uberblocks: Vec::new(),
         };
         let opened = opening.follow(&uberblock, &self.newest)?;
-        Ok(Some(opening.finish(uberblock, self.newest, opened)))
+        let keyring = self.keyring.over(&opened.store);
+        Ok(Some(Self { keyring, ..opening.finish(uberblock, self.newest, opened) }))
     }
 
     /// The uberblock of the checkpoint, if there is one.

@@ -157,7 +157,9 @@ fn bptree(pool: &Pool, object: u64, walk: &Walk<'_>) -> Result<(), Loss> {
     let first = usize::try_from(header.begin).unwrap_or(usize::MAX);
     let count = usize::try_from(header.left()).unwrap_or(usize::MAX);
     for entry in entries.iter().skip(first).take(count).filter(|entry| !entry.is_done()) {
-        walk.object_set(&Root { objset: 0, pointer: entry.bp, after: entry.birth_txg.0 });
+        // whose keys are gone
+        let (store, after) = (&pool.store, entry.birth_txg.0);
+        walk.object_set(&Root { store, objset: 0, pointer: entry.bp, after });
     }
     Ok(())
 }

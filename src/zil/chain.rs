@@ -6,16 +6,16 @@
 //! structure" and "Validity and replay algorithm".
 
 use zfsp_grammar::algorithms::Compression;
-use zfsp_grammar::blkptr::{Blkptr, Pointer};
+use zfsp_grammar::blkptr::{Blkptr, Encrypted, Pointer};
 use zfsp_grammar::input::{Input, Order, Parse, fault};
 use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::quantity::Cksum;
-use zfsp_grammar::zil::chain::ZilBlock;
+use zfsp_grammar::zil::chain::{ZilBlock, slim_order};
 use zfsp_grammar::zil::header::ZilHeader;
 use zfsp_grammar::zil::record::Record;
 
 use super::fate::Fate;
-use crate::block::{Lost, Why};
+use crate::block::{Lost, Store, Why};
 use crate::object::{Bookmark, Loss, ObjectAt};
 use crate::vdev::{Fault, FaultKind};
 
@@ -26,8 +26,8 @@ pub struct LogBlock {
     pub pointer: Blkptr,
     /// Number in the chain.
     pub seq: u64,
-    /// Bodies of its records are ciphertext.
-    pub is_encrypted: bool,
+    /// Whether the bodies of its records are ciphertext.
+    pub sealing: Sealing,
     /// An import claimed it.
     pub was_claimed: bool,
     /// What failed or lied before its bytes were had.
@@ -47,7 +47,7 @@ impl LogBlock {
     /// Its fields.
     #[must_use]
     pub fn parsed(&self) -> Option<ZilBlock<'_>> {
-        parse(&self.bytes).ok()
+        parse(&self.bytes, self.sealing).ok()
     }
     /// Its records, in the order in which they count, each with what a replay would do with it.
     pub fn records(&self) -> impl Iterator<Item = (Record<'_>, &Fate)> {
@@ -61,7 +61,7 @@ impl LogBlock {
     /// Byte order of its writer.
     #[must_use]
     pub fn order(&self) -> Order {
-        if self.pointer.prop.little_endian() { Order::Little } else { Order::Big }
+        self.pointer.prop.order()
     }
     /// What a record of it that cannot be applied means: a replay ends there.
     pub(crate) fn refused(&self, objset: u64, record: &Record<'_>, what: &str) -> Loss {
@@ -73,6 +73,17 @@ impl LogBlock {
     pub fn pending(&self) -> impl Iterator<Item = Record<'_>> {
         self.records().filter(|(_, fate)| **fate == Fate::Pending).map(|(record, _)| record)
     }
+}
+
+/// Whether the bodies of a block's records are ciphertext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// They never were.
+    InClear,
+    /// They are: there is no key, or it does not open the block.
+    Locked,
+    /// They were, and the key has opened them.
+    Opened,
 }
 
 /// Where a chain ends, and why.
@@ -116,7 +127,8 @@ pub(crate) struct Step {
     pub(crate) at: Bookmark,
     pub(crate) pointer: Blkptr,
     pub(super) seq: u64,
-    pub(super) is_encrypted: bool,
+    /// With salt and IV, if it is encrypted.
+    pub(super) encrypted: Option<Encrypted>,
     pub(crate) was_claimed: bool,
 }
 
@@ -145,13 +157,21 @@ impl Chain {
                 format!("its pointer leads to level {level} of {kind}, {compression}"),
             ));
         }
-        let is_encrypted = matches!(self.next, Pointer::Encrypted(_));
-        Ok(Step { at: at(seq), pointer, seq, is_encrypted, was_claimed: self.claimed.is_some() })
+        let encrypted = match self.next {
+            Pointer::Encrypted(b) => Some(b),
+            _ => None,
+        };
+        Ok(Step { at: at(seq), pointer, seq, encrypted, was_claimed: self.claimed.is_some() })
     }
 
     /// Goes on behind the block of that step.
-    pub(crate) fn follow<'b>(&mut self, step: &Step, bytes: &'b [u8]) -> Result<ZilBlock<'b>, End> {
-        let block = parse(bytes).map_err(|why| lost(step.at, why))?;
+    pub(crate) fn follow<'b>(
+        &mut self,
+        step: &Step,
+        bytes: &'b [u8],
+        sealing: Sealing,
+    ) -> Result<ZilBlock<'b>, End> {
+        let block = parse(bytes, sealing).map_err(|why| lost(step.at, why))?;
         let next = block.chain().next_blk;
         if !is_link(&step.pointer, &next) {
             return Err(lost(step.at, "the block behind it is not the next of its chain".into()));
@@ -162,6 +182,24 @@ impl Chain {
 }
 
 impl Step {
+    /// Whether its records are ciphertext as they are stored.
+    pub(crate) fn sealing(&self) -> Sealing {
+        if self.encrypted.is_some() { Sealing::Locked } else { Sealing::InClear }
+    }
+
+    /// Decrypts the records of its block where they are, if there is the key.
+    ///
+    /// # Errors
+    /// [`Why::Unauthentic`], if the MAC of the block is wrong: then it is as before.
+    pub(crate) fn open(&self, store: &Store, bytes: &mut [u8]) -> Result<Sealing, Why> {
+        let (Some(key), Some(b)) = (&store.key, &self.encrypted) else { return Ok(self.sealing()) };
+        let Some(order) = slim_order(Input::new(bytes, Order::Little)) else {
+            return Err(Why::Unsupported("an encrypted log block of the form before pool version 23".into()));
+        };
+        key.open_log(b, order, bytes).map_err(Why::Unauthentic)?;
+        Ok(Sealing::Opened)
+    }
+
     /// The end of a chain whose next block cannot be had. What was not claimed and is of others was never written.
     pub(super) fn unreadable(&self, lost: Lost) -> End {
         let is_of_others = |fault: &Fault| matches!(fault.kind, FaultKind::Wrong | FaultKind::WrongParity);
@@ -174,7 +212,7 @@ impl Step {
 
 /// Whether these bytes are of the chain to which `pointer` leads, by their link to the next block.
 pub(super) fn leads_on(pointer: &Blkptr, bytes: &[u8]) -> bool {
-    parse(bytes).is_ok_and(|block| is_link(pointer, &block.chain().next_blk))
+    parse(bytes, Sealing::Locked).is_ok_and(|block| is_link(pointer, &block.chain().next_blk))
 }
 
 /// Whether `next` is the pointer in the block that `pointer` leads to: one further in the same chain.
@@ -188,8 +226,9 @@ fn lost(at: Bookmark, what: String) -> End {
     End::Lost(Loss::new(at, Why::Corrupt(what)))
 }
 
-fn parse(bytes: &[u8]) -> Result<ZilBlock<'_>, String> {
+fn parse(bytes: &[u8], sealing: Sealing) -> Result<ZilBlock<'_>, String> {
     // the block tells its order
-    let read = ZilBlock::parse(Input::new(bytes, Order::Little));
+    let i = Input::new(bytes, Order::Little);
+    let read = if sealing == Sealing::Opened { ZilBlock::parse_opened(i) } else { ZilBlock::parse(i) };
     read.map(|(_, block)| block).map_err(|error| fault(error).to_string())
 }

@@ -6,8 +6,8 @@
 //! | block after block: [`LogBlock`], [`End`] | `chain.rs` |
 //! | which records a replay would apply: [`Fate`] | `fate.rs` |
 //!
-//! A log is read as it stands on the devices: nothing is applied here. Records of encrypted datasets are ciphertext,
-//! but for their headers. Handbook: `docs/format/13-space.md`, 13.8.
+//! A log is read as it stands on the devices: nothing is applied here. Without the key the records of encrypted datasets
+//! are ciphertext, but for their heads. Handbook: `docs/format/13-space.md`, 13.8.
 //!
 //! ```
 //! use zfsp::{dataset::Datasets, zil::IntentLog};
@@ -37,7 +37,7 @@ use zfsp_grammar::quantity::Txg;
 use zfsp_grammar::zil::header::ZilHeader;
 
 pub(crate) use chain::{Chain, Step};
-pub use chain::{End, LogBlock};
+pub use chain::{End, LogBlock, Sealing};
 pub(crate) use fate::separate_block;
 pub use fate::{Fate, Flaw};
 
@@ -85,7 +85,7 @@ impl IntentLog {
             Some(first) => Standing::Pending(first),
             None => Standing::Synced,
         };
-        Some(Self { store: pool.store.clone(), objset: set.id, header, standing })
+        Some(Self { store: set.meta_dnode.store().clone(), objset: set.id, header, standing })
     }
 
     /// Its blocks, each with its records, as long as one leads to the next.
@@ -138,17 +138,25 @@ impl Blocks<'_> {
     fn advance(&mut self) -> Result<LogBlock, End> {
         let step = self.chain.step()?;
         let Step { pointer, .. } = step;
-        let (bytes, faults, damage) = match self.log.store.stored_block(&pointer) {
+        let store = &self.log.store;
+        let (mut bytes, faults, mut damage) = match store.stored_block(&pointer) {
             Ok(stored) => (stored.bytes, stored.faults, None),
             Err(lost) => match self.log.unproven(&pointer) {
                 Some(bytes) => (bytes, Vec::new(), Some(lost)),
                 None => return Err(step.unreadable(lost)),
             },
         };
-        let parsed = self.chain.follow(&step, &bytes)?;
+        let sealing = match step.open(store, &mut bytes) {
+            Ok(sealing) => sealing,
+            Err(why) => {
+                damage.get_or_insert(why.into());
+                step.sealing()
+            }
+        };
+        let parsed = self.chain.follow(&step, &bytes, sealing)?;
         let fates = self.judge.fates(&parsed, damage.is_some());
-        let Step { seq, is_encrypted, was_claimed, .. } = step;
-        Ok(LogBlock { pointer, seq, is_encrypted, was_claimed, faults, damage, fates, bytes })
+        let Step { seq, was_claimed, .. } = step;
+        Ok(LogBlock { pointer, seq, sealing, was_claimed, faults, damage, fates, bytes })
     }
 }
 

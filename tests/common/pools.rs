@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use zfsp::device::Device;
+use zfsp::keyring::UserKey;
 use zfsp::pool::{Gathering, Options, Pool};
 use zfsp::verify::{Depth, Finding, Report, Verification};
 
@@ -18,6 +19,16 @@ impl Fixture {
         open(self.devices()).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
     /// Blocks that are lost for ever, as NOTES says.
+    /// With every encrypted dataset open.
+    pub(crate) fn unlocked(&self) -> Pool {
+        let mut pool = self.pool();
+        if let Some(keys) = self.text("keys.json") {
+            for attempt in pool.unlock(&UserKey::of_json(keys.as_bytes()).unwrap()) {
+                assert!(attempt.refused.is_empty() && !attempt.opened.is_empty(), "{attempt:?}");
+            }
+        }
+        pool
+    }
     pub(crate) fn damaged_blocks(&self) -> u64 {
         let notes = self.text("NOTES").unwrap();
         u64::from(notes.contains("One damaged data block"))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
-use zfsp::block::Block;
+use zfsp::block::{Block, Store};
 use zfsp::object::{Bookmark, Loss};
 use zfsp::pool::Pool;
 use zfsp::walk::{Seen, Visitor, Walk};
@@ -38,8 +38,8 @@ struct Guide<'p> {
 }
 
 impl Visitor for Guide<'_> {
-    fn block(&self, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
-        let stored = self.pool.store.stored(pointer).ok();
+    fn block(&self, store: &Store, at: &Bookmark, pointer: &Pointer, is_needed: bool) -> Option<Block> {
+        let stored = store.stored(pointer).ok();
         let hash = stored.as_ref().map(|stored| {
             let mut hasher = DefaultHasher::new();
             stored.bytes.hash(&mut hasher);
@@ -47,7 +47,7 @@ impl Visitor for Guide<'_> {
         });
         let seen = Visited { pointer: *pointer, hash };
         self.tour.lock().unwrap().blocks.entry(*at).or_default().push(seen);
-        self.pool.store.unpack(pointer, stored.filter(|_| is_needed)?.bytes).ok()
+        store.unpack(pointer, stored.filter(|_| is_needed)?.bytes).ok()
     }
     fn log_block(&self, _: &Bookmark, pointer: &Blkptr, _: bool) -> Option<Vec<u8>> {
         self.pool.store.stored_block(pointer).ok().map(|stored| stored.bytes)

@@ -91,11 +91,11 @@ fn objset(place: &str, set: &ObjectSet, found: &mut Vec<Found>) {
     }
 }
 
-/// The content as far as it counts; `None` if it is encrypted.
+/// The content as far as it counts; `None` if it is locked.
 fn whole(object: &Object, length: Option<usize>) -> Option<Block> {
     let content = object.content(MOST_CONTENT);
-    let is_encrypted = |loss: &Loss| loss.lost.why == zfsp::block::Why::Encrypted;
-    if content.losses.iter().any(is_encrypted) {
+    let is_locked = |loss: &Loss| loss.lost.why == zfsp::block::Why::Locked;
+    if content.losses.iter().any(is_locked) {
         return None;
     }
     assert_eq!(content.losses, [], "{:?}", object.at);

@@ -1,6 +1,5 @@
 //! Crypto keys: the wrapped keys of an encrypted dataset, a ZAP in the MOS.
 //!
-//!
 //! ```
 //! use zfsp_grammar::dsl::crypto_key::Suite;
 //!
@@ -39,6 +38,15 @@ impl Suite {
 }
 
 symbols! {
+    /// `DSL_CRYPTO_VERSION`: what is authenticated, of the key and below it.
+    pub struct KeyVersion(u64) {
+        /// from before the release; the entry is absent
+        FIRST = 0 "0",
+        CURRENT = 1 "1",
+    }
+}
+
+symbols! {
     /// `keyformat`: what the user gives.
     pub struct KeyFormat(u64) {
         NONE = 0 "none",
@@ -66,6 +74,12 @@ pub struct Shape {
 
 const fn shape(key: &'static str, width: usize, count: usize, about: &'static str) -> Shape {
     Shape { key, width, count, about }
+}
+
+/// The shape of the value of `key`; `None` if the ZAP has no such key.
+#[must_use]
+pub fn shape_of(key: &str) -> Option<&'static Shape> {
+    KEYS.iter().find(|shape| shape.key == key)
 }
 
 /// Every key of the ZAP.

@@ -164,7 +164,7 @@ impl<'a> Parse<'a> for ZilBlock<'a> {
     /// Reads all of `i` as one block; its length must be that of the block.
     fn parse(i: Input<'a>) -> Parsed<'a, Self> {
         let last = i.bytes().len().saturating_sub(ECK_SIZE);
-        if let Some(order) = order_at(i, ECK_AT) {
+        if let Some(order) = slim_order(i) {
             Slim::parse.map(ZilBlock::Slim).parse_complete(i.with_order(order))
         } else if let Some(order) = order_at(i, last) {
             Trailing::parse.map(ZilBlock::Trailing).parse_complete(i.with_order(order))
@@ -174,6 +174,12 @@ impl<'a> Parse<'a> for ZilBlock<'a> {
             fail(i, Why::Invalid("no proof"))
         }
     }
+}
+
+/// The byte order of a block with the chain in front; `None` if it is none.
+#[must_use]
+pub fn slim_order(i: Input<'_>) -> Option<Order> {
+    order_at(i, ECK_AT)
 }
 
 /// The byte order of the proof at `at`, if there is one.
@@ -202,6 +208,19 @@ impl<'a> ZilBlock<'a> {
             ZilBlock::Slim(block) => &block.records,
             ZilBlock::Trailing(block) => &block.records,
         }
+    }
+    /// The same block, of which all of `i` was decrypted: its records are read as those in clear.
+    ///
+    /// # Errors
+    /// As of [`ZilBlock::parse`].
+    pub fn parse_opened(i: Input<'a>) -> Parsed<'a, Self> {
+        let (rest, mut block) = Self::parse(i)?;
+        if let (ZilBlock::Slim(block), Some(order)) = (&mut block, slim_order(i)) {
+            let used = behind_chain(&block.chain);
+            let reading = framed(used, |i| records(i, Record::parse));
+            (_, block.records) = ahead(CHAIN_SIZE, reading)(i.with_order(order))?;
+        }
+        Ok((rest, block))
     }
     /// The checksum that proves it, as the pointer to the block must name it.
     #[must_use]

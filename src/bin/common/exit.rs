@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use zfsp::error::Error;
+
 use crate::common::output::{ERROR, plain};
 
 /// How a run ends; what is worse is greater.
@@ -9,7 +11,7 @@ use crate::common::output::{ERROR, plain};
 pub(crate) enum Exit {
     /// All well.
     Well,
-    /// Done, but something was damaged, missing or unsupported: standard error says what.
+    /// Done, but something was damaged, missing, locked or unsupported: standard error says what.
     Damaged,
     /// Nothing could be done.
     Nothing,
@@ -19,7 +21,7 @@ pub(crate) enum Exit {
 
 /// For the help of each program.
 pub(crate) const CODES: &str = "Exit codes: 0 all well; 1 nothing could be done; 2 usage; \
-3 done, but something is damaged, missing or unsupported";
+3 done, but something is damaged, missing, locked or unsupported";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -36,9 +38,10 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) Exit, pub(crate) String);
 
-impl From<zfsp::error::Error> for Failure {
-    fn from(error: zfsp::error::Error) -> Self {
-        Self(Exit::Nothing, error.to_string())
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = if matches!(error, Error::Locked { .. }) { Exit::Damaged } else { Exit::Nothing };
+        Self(exit, error.to_string())
     }
 }
 

@@ -197,12 +197,12 @@ impl Told<'_> {
     fn content(&self, structure: Option<&'static str>) -> Content {
         let pointer = &self.notation.pointer;
         let lost = match (self.block, self.stored) {
-            (Err(lost), Ok(_)) if lost.why == Why::Encrypted => None,
+            (Err(lost), Ok(_)) if lost.why == Why::Locked => None,
             (Err(lost), _) => Some(lost.to_string()),
             _ => None,
         };
         let proof = match (pointer.stored(), self.stored, self.block) {
-            (Some(b), Ok(stored), Err(lost)) if lost.why == Why::Encrypted => {
+            (Some(b), Ok(stored), Err(lost)) if lost.why == Why::Locked => {
                 format!("{}; encrypted: it takes the key to read it", self.proof(&b, &stored.bytes))
             }
             (Some(b), Ok(stored), _) => self.proof(&b, &stored.bytes),

@@ -8,7 +8,7 @@ use zfsp::vdev::{Extent, Fault, Role, Stretch};
 use zfsp_grammar::algorithms::Checksum;
 use zfsp_grammar::blkptr::{Blkptr, Dva};
 use zfsp_grammar::gang::GangHeader;
-use zfsp_grammar::input::{Input, Order, Parse};
+use zfsp_grammar::input::{Input, Parse};
 
 use crate::names::Names;
 use crate::style::{BAD, GOOD, ODD};
@@ -112,7 +112,7 @@ impl Copies {
                 Err(why) => all.unknown.push(format!("copy {copy} {dva}: {why}")),
             }
         }
-        let order = if b.prop.little_endian() { Order::Little } else { Order::Big };
+        let order = b.prop.order();
         let header = header.as_deref().and_then(|bytes| GangHeader::parse(Input::new(bytes, order)).ok());
         if let (Some((_, header)), Some(depth)) = (header, depth.checked_sub(1)) {
             let pieces = header.pieces().filter_map(|piece| Some((piece, piece.stored()?)));

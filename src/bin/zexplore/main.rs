@@ -43,6 +43,7 @@ mod summary;
 mod table;
 mod tree;
 mod uberblocks;
+mod user_keys;
 mod vdevs;
 mod verify;
 mod zil;
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut session = Session::new(&args.global);
+    let mut session = Session::new(&args.global)?;
     match args.command.as_ref().unwrap_or(&Command::Summary) {
         Command::Summary => summary::run(&mut session),
         Command::Label(options) => label::run(&mut session, options),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use zfsp::block::Store;
 use zfsp::error::Error;
+use zfsp::keyring::{Attempt, UserKey};
 use zfsp::namespace::Namespace;
 use zfsp::pool::{self, Devices, Gathering, Pool};
 
@@ -14,6 +15,7 @@ use crate::common;
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::{WARNING, plain, print, print_json};
 use crate::said::Said;
+use crate::user_keys;
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct Session<'a> {
     pub(crate) global: &'a Global,
     exit: Exit,
     said: Said,
+    keys: Vec<UserKey>,
 }
 
 /// The devices of a pool, and others that were given with them.
@@ -34,8 +37,10 @@ pub(crate) struct Found {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(global: &'a Global) -> Self {
-        Self { global, exit: Exit::Well, said: Said::default() }
+    /// Reads the keys that are in files, and asks for those that are to be typed.
+    pub(crate) fn new(global: &'a Global) -> Result<Self, Failure> {
+        let keys = user_keys::read(&global.keys, &global.key_files)?;
+        Ok(Self { global, exit: Exit::Well, said: Said::default(), keys })
     }
 
     /// The devices that the paths lead to, sorted by pools.
@@ -91,11 +96,28 @@ impl<'a> Session<'a> {
 
     /// Opens a pool in the state that is meant. Its troubles are warnings.
     pub(crate) fn open(&mut self, devices: &Devices) -> zfsp::error::Result<Pool> {
-        let pool = self.open_silently(devices)?;
+        let mut pool = self.open_silently(devices)?;
         for trouble in &pool.troubles {
             self.warn(trouble);
         }
+        for Attempt { refused, .. } in self.unlock(&mut pool) {
+            refused.iter().for_each(|(name, refusal)| self.warn(format_args!("{name}: {refusal}")));
+        }
         Ok(pool)
+    }
+
+    /// Opens the datasets of that pool whose keys were given. What became of each key is told.
+    pub(crate) fn unlock(&mut self, pool: &mut Pool) -> Vec<Attempt> {
+        // a file may hold the keys of several pools
+        let is_meant = |key: &&UserKey| key.dataset.split(['/', '@']).next() == Some(&pool.name);
+        let keys: Vec<UserKey> = self.keys.iter().filter(is_meant).cloned().collect();
+        if keys.is_empty() && !self.keys.is_empty() {
+            let name = plain(&pool.name);
+            self.warn(format_args!(
+                "no key was given for pool {name}: keys are for datasets, by their whole names"
+            ));
+        }
+        if keys.is_empty() { Vec::new() } else { pool.unlock(&keys) }
     }
 
     /// What blocks of the pool are read with. Where no state of it can be read, the labels alone tell where they lie.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zfsp::decode::Decoded;
 use zfsp::view::json::document;
-use zfsp::zil::{Fate, IntentLog, LogBlock, Standing};
+use zfsp::zil::{Fate, IntentLog, LogBlock, Sealing, Standing};
 use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::zil::create::NewObject;
 use zfsp_grammar::zil::record::{Body, Record};
@@ -33,7 +33,7 @@ pub(super) fn header(log: &IntentLog, name: &str, fields: Option<&Decoded<'_>>) 
 pub(super) fn block(name: &str, block: &LogBlock, fields: Option<&Decoded<'_>>) -> Value {
     json!({
         "kind": "block", "dataset": name, "block": block.seq, "size": block.bytes().len(),
-        "records": block.records().count(), "encrypted": block.is_encrypted, "claimed": block.was_claimed,
+        "records": block.records().count(), "encrypted": block.sealing != Sealing::InClear, "locked": block.sealing == Sealing::Locked, "claimed": block.was_claimed,
         "damage": block.damage.as_ref().map(ToString::to_string),
         "pointer": Pointer::Block(block.pointer).to_string(), "fields": tree(fields),
     })
@@ -60,7 +60,7 @@ pub(super) fn record(name: &str, block: &LogBlock, record: &Record<'_>, fate: &F
     line.add("fate", word(fate).1);
     line.add("why", why);
     line.add("what", what(block, record));
-    if block.is_encrypted {
+    if block.sealing == Sealing::Locked {
         line.add("encrypted", true);
     } else if let Some(body) = &record.body {
         line.body(body);

@@ -1,6 +1,6 @@
 //! Records in words: one a line.
 
-use zfsp::zil::LogBlock;
+use zfsp::zil::{LogBlock, Sealing};
 use zfsp_grammar::blkptr::Pointer;
 use zfsp_grammar::spec::Describe;
 use zfsp_grammar::tree::Value;
@@ -29,7 +29,11 @@ pub(super) fn block(block: &LogBlock) -> String {
     let records = count(u64::try_from(block.records().count()).unwrap_or_default(), "record");
     let size = block.bytes().len();
     let claimed = if block.was_claimed { ", claimed" } else { "" };
-    let encrypted = if block.is_encrypted { ", encrypted" } else { "" };
+    let encrypted = match block.sealing {
+        Sealing::InClear => "",
+        Sealing::Locked => ", locked",
+        Sealing::Opened => ", decrypted",
+    };
     let damage = if block.damage.is_some() { format!(", {BAD}unproven{BAD:#}") } else { String::new() };
     let pointer = Pointer::Block(block.pointer);
     format!(
@@ -46,7 +50,7 @@ fn name(txtype: TxType) -> String {
 /// What a record does.
 pub(super) fn what(block: &LogBlock, record: &Record<'_>) -> String {
     let Some(body) = &record.body else { return "its fields contradict each other".into() };
-    if block.is_encrypted {
+    if block.sealing == Sealing::Locked {
         return match body {
             Body::EncryptedWrite(write) if write.data.is_empty() => {
                 format!("encrypted, {}", by(&write.blkptr))

@@ -1,0 +1,84 @@
+//! Keyrings: from the keys that the user gives to the datasets that they open.
+//!
+//! | part | file |
+//! |---|---|
+//! | a key as the user gives it: [`UserKey`] | `user_key.rs` |
+//! | which datasets it opens, and why not others: [`Attempt`] | `unlock.rs` |
+//! | what the blocks of these datasets are read with: [`Keyring`] | here |
+//!
+//! The key of an encryption root opens all datasets that inherit from it, with their snapshots and clones. Handbook:
+//! `docs/format/22-encryption.md`, 22.2.
+//!
+//! ```
+//! use zfsp::{keyring::UserKey, namespace::Namespace};
+//! # use zfsp::{device, pool::{Gathering, Options, Pool}};
+//! # let found = device::find(&["fixtures/encryption-formats".into()]);
+//! # let mut pool = Pool::open(Gathering::of(found.devices), &Options::default())?;
+//! let key = UserKey::of_file("lab/passphrase", b"correct horse of lab/passphrase\n".to_vec());
+//! let attempts = pool.unlock(&[key]);
+//! assert_eq!(attempts[0].opened, ["lab/passphrase"]);
+//!
+//! let names = Namespace::of(&pool);
+//! assert!(names.root(names.datasets().find("lab/passphrase")?).is_ok());
+//! assert!(names.root(names.datasets().find("lab/raw")?).is_err()); // it has another key
+//! # Ok::<(), zfsp::error::Error>(())
+//! ```
+
+mod unlock;
+mod user_key;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::block::Store;
+use crate::crypt::DataKey;
+
+pub use unlock::Attempt;
+pub use user_key::{Malformed, UserKey};
+
+/// The datasets of a pool that are open, and what their blocks are read with.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring {
+    /// By the MOS objects of their directories.
+    stores: HashMap<u64, Arc<Store>>,
+}
+
+impl Keyring {
+    /// Of these keys, by the MOS objects of the directories that they open. Clones share the key of their origin.
+    #[must_use]
+    pub fn new(store: &Store, keys: impl IntoIterator<Item = (u64, Arc<DataKey>)>) -> Self {
+        let mut shared: HashMap<u64, Arc<Store>> = HashMap::new();
+        let stores = keys.into_iter().map(|(dir, key)| {
+            let opened = shared.entry(key.object).or_insert_with(|| Arc::new(store.with_key(key)));
+            (dir, opened.clone())
+        });
+        Self { stores: stores.collect() }
+    }
+
+    /// The same keys for another state of the pool.
+    #[must_use]
+    pub fn over(&self, store: &Store) -> Self {
+        Self::new(store, self.stores.iter().filter_map(|(dir, opened)| Some((*dir, opened.key.clone()?))))
+    }
+
+    /// What the datasets of a directory are read with; `None` if they are in clear, or locked.
+    #[must_use]
+    pub fn store(&self, dir: u64) -> Option<&Arc<Store>> {
+        self.stores.get(&dir)
+    }
+
+    /// True if nothing is on it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stores.is_empty()
+    }
+
+    /// What is on it, each key once.
+    pub fn stores(&self) -> impl Iterator<Item = &Arc<Store>> {
+        let mut all: Vec<_> =
+            self.stores.values().filter_map(|store| Some((store.key.as_ref()?.object, store))).collect();
+        all.sort_by_key(|(object, _)| *object);
+        all.dedup_by_key(|(object, _)| *object);
+        all.into_iter().map(|(_, store)| store)
+    }
+}

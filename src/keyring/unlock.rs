@@ -1,0 +1,154 @@
+//! Unlocking: which datasets a key opens, and why it does not open others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use zfsp_grammar::dsl::crypto_key::KeyFormat;
+
+use super::{Keyring, UserKey};
+use crate::crypt::{DataKey, Flaw, Refusal, Stretching, Unfit, WrappingKey};
+use crate::dataset::{Dir, Dsl, Encryption};
+use crate::pool::Pool;
+
+/// What became of a key that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The dataset that it was given for.
+    pub dataset: String,
+    /// The datasets that it opens, by the names of their directories.
+    pub opened: Vec<String>,
+    /// Those that it should open, for it is the key of their encryption root, but does not. If it is no key at all, the
+    /// one that it was given for.
+    pub refused: Vec<(String, Refusal)>,
+}
+
+impl Pool {
+    /// Opens the encrypted datasets whose keys these are, in addition to those that are open.
+    pub fn unlock(&mut self, keys: &[UserKey]) -> Vec<Attempt> {
+        let dsl = Dsl::of(self);
+        let locks = Lock::all(&dsl);
+        // stretching a passphrase takes its time
+        let (attempts, found): (Vec<_>, Vec<_>) =
+            keys.par_iter().map(|key| Trial { dsl: &dsl, locks: &locks, key }.run()).unzip();
+        let keyring = Keyring::new(&self.store, found.into_iter().flatten());
+        self.keyring.stores.extend(keyring.stores);
+        attempts
+    }
+}
+
+/// An encrypted directory.
+struct Lock<'d> {
+    dir: &'d Dir,
+    encryption: Encryption,
+}
+
+impl<'d> Lock<'d> {
+    fn all(dsl: &'d Dsl<'_>) -> Vec<Self> {
+        let dirs = dsl.datasets.dirs.iter();
+        dirs.filter_map(|dir| Some(Self { dir, encryption: dsl.encryption(dir).ok()?? })).collect()
+    }
+}
+
+/// A key that is tried.
+struct Trial<'t> {
+    dsl: &'t Dsl<'t>,
+    locks: &'t [Lock<'t>],
+    key: &'t UserKey,
+}
+
+/// Keys by the MOS objects of the directories that they open.
+type Opened = Vec<(u64, Arc<DataKey>)>;
+
+impl Trial<'_> {
+    fn run(&self) -> (Attempt, Opened) {
+        let dataset = self.key.dataset.clone();
+        let mut attempt = Attempt { dataset, opened: Vec::new(), refused: Vec::new() };
+        match self.open(&mut attempt) {
+            Ok(opened) => (attempt, opened),
+            Err(refusal) => {
+                attempt.refused.push((self.key.dataset.clone(), refusal));
+                (attempt, Vec::new())
+            }
+        }
+    }
+
+    fn open(&self, attempt: &mut Attempt) -> Result<Opened, Refusal> {
+        let set = self.dsl.datasets.find(&self.key.dataset);
+        let dir = &set.map_err(|error| Refusal::Unknown(error.reason()))?.dir;
+        let Some(named) = self.locks.iter().find(|lock| lock.dir.object == dir.object) else {
+            return Err(match self.dsl.encryption(dir) {
+                Ok(_) => Refusal::InClear,
+                Err(loss) => Refusal::Damaged { object: dir.object, flaw: Flaw::Lost(loss) },
+            });
+        };
+        let root = named.encryption.root;
+        // what inherits a key does not always say how it is made
+        let of_root = self.dsl.encryption_of(root).ok().flatten().unwrap_or_else(|| named.encryption.clone());
+        let key = self.wrapping(&of_root)?;
+        let mut unwrapped: HashMap<u64, Result<Arc<DataKey>, Refusal>> = HashMap::new();
+        let (mut opened, mut refused) = (Vec::new(), Vec::new());
+        for lock in self.locks.iter().filter(|lock| lock.encryption.root == root) {
+            let object = lock.encryption.key;
+            let unwrap = || match self.dsl.crypto_key(object) {
+                Ok(wrapped) => wrapped.unwrap(&key).map(Arc::new),
+                Err(flaw) => Err(Refusal::Damaged { object, flaw }),
+            };
+            let found = unwrapped.entry(object).or_insert_with(unwrap).clone();
+            // a key that was given for a dataset itself may be an earlier one of its root
+            let found = if lock.dir.object == dir.object {
+                found.or_else(|why| self.own(lock, &of_root, why))
+            } else {
+                found
+            };
+            match found {
+                Ok(keys) => {
+                    attempt.opened.push(lock.dir.name.clone());
+                    opened.push((lock.dir.object, keys));
+                }
+                Err(refusal) => refused.push((lock.dir.name.clone(), refusal)),
+            }
+        }
+        let witness = attempt.opened.first();
+        attempt.refused = refused.into_iter().map(|(name, refusal)| (name, told(refusal, witness))).collect();
+        Ok(opened)
+    }
+
+    /// Tries the key as the key object of the dataset itself says how it is made.
+    fn own(&self, lock: &Lock<'_>, of_root: &Encryption, why: Refusal) -> Result<Arc<DataKey>, Refusal> {
+        let own = &lock.encryption;
+        let is_other = own.format != KeyFormat::NONE
+            && (own.format, own.stretching()) != (of_root.format, of_root.stretching());
+        let Some(key) = is_other.then(|| self.wrapping(own).ok()).flatten() else { return Err(why) };
+        let wrapped = self.dsl.crypto_key(own.key).ok();
+        wrapped.and_then(|wrapped| wrapped.unwrap(&key).ok()).map(Arc::new).ok_or(why)
+    }
+
+    /// The wrapping key that the user's is, by what the key object of an encryption root says of it.
+    fn wrapping(&self, root: &Encryption) -> Result<WrappingKey, Unfit> {
+        let UserKey { format, secret, .. } = self.key;
+        let format = match (format, root.format) {
+            (Some(format), _) => *format,
+            (None, KeyFormat::NONE) => likely(secret, root.stretching()),
+            (None, format) => format,
+        };
+        WrappingKey::of(format, secret, root.stretching())
+    }
+}
+
+/// The format of a key where the pool does not say it.
+fn likely(secret: &[u8], stretching: Option<Stretching>) -> KeyFormat {
+    match (stretching, secret.len()) {
+        (Some(_), _) => KeyFormat::PASSPHRASE,
+        (None, 32) => KeyFormat::RAW,
+        (None, _) => KeyFormat::HEX,
+    }
+}
+
+/// A key that opens one dataset of a root is its key: then the others are to blame.
+fn told(refusal: Refusal, witness: Option<&String>) -> Refusal {
+    match (refusal, witness) {
+        (Refusal::Wrong(object), Some(witness)) => Refusal::Altered { object, witness: witness.clone() },
+        (refusal, _) => refusal,
+    }
+}
