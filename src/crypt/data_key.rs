@@ -9,7 +9,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac as _};
 use quick_cache::sync::Cache;
 use sha2::Sha512;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 use zfsp_grammar::blkptr::{Authenticated, Encrypted};
 use zfsp_grammar::dsl::crypto_key::{KeyVersion, Suite};
 use zfsp_grammar::object_type::ObjectType;
@@ -49,7 +49,8 @@ impl DataKey {
         hmac: &[u8],
     ) -> Option<Self> {
         let key_length = suite.key_length().filter(|length| *length == master.len())?;
-        let (_, master) = Hkdf::extract(None, master);
+        let (mut extracted, master) = Hkdf::extract(None, master);
+        extracted.as_mut_slice().zeroize();
         let hmac = Hmac::new_from_slice(hmac).ok()?;
         Some(Self { object, suite, version, key_length, master, hmac, ciphers: Cache::new(SALTS) })
     }
