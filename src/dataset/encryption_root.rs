@@ -23,7 +23,7 @@ use zfsp_grammar::config::Errata;
 use zfsp_grammar::dsl::crypto_key::KeyVersion;
 use zfsp_grammar::quantity::ObjectId;
 
-use super::{Dir, Dsl, Encryption, dir};
+use super::{Dataset, Dir, Dsl, Encryption, dir};
 use crate::crypt::Flaw;
 use crate::object::Loss;
 
@@ -164,21 +164,33 @@ impl Dsl<'_> {
                 Err(loss) => all.losses.push((dir.name.clone(), loss)),
             }
         }
+        let mut states: BTreeMap<u64, Vec<&Dataset>> = BTreeMap::new();
+        for state in &self.datasets.all {
+            states.entry(state.dir.object).or_default().push(state);
+        }
+        let states = |dir: u64| states.get(&dir).map(Vec::as_slice).unwrap_or_default();
+        // whether an object can be a root, and which it is
+        let mut known: BTreeMap<u64, Result<usize, Rootless>> = BTreeMap::new();
         for (dir, encryption) in found {
-            let shared_by = sharing.get(&encryption.key).copied().unwrap_or_default();
-            let (object, root) = (encryption.root, self.root_of(&encryption));
-            let set = self.encrypted(dir, encryption, shared_by, &mut all.losses);
-            let known = all.roots.iter_mut().find(|root| root.object == object);
-            match (known, root) {
-                (_, Err(why)) => all.without.push((set, why)),
-                (Some(known), Ok(_)) => known.datasets.push(set),
-                (None, Ok(encryption)) => all.roots.push(EncryptionRoot {
+            let object = encryption.root;
+            let root = known.entry(object).or_insert_with(|| {
+                let root = EncryptionRoot {
+                    encryption: self.root_of(&encryption)?,
                     name: self.called(object),
                     object,
-                    encryption,
-                    keylocation: self.keylocation(object, &mut all.losses),
-                    datasets: vec![set],
-                }),
+                    keylocation: self.keylocation(states(object), &mut all.losses),
+                    datasets: Vec::new(),
+                };
+                all.roots.push(root);
+                Ok(all.roots.len().saturating_sub(1))
+            });
+            let sharing = sharing.get(&encryption.key).copied().unwrap_or_default();
+            let key = encryption.key;
+            let set = self.encrypted(dir, encryption, sharing, states(dir.object), &mut all.losses);
+            match root {
+                Ok(n) => all.roots.get_mut(*n).map(|root| root.datasets.push(set)).unwrap_or_default(),
+                Err(Rootless::Unnamed(_)) => all.without.push((set, Rootless::Unnamed(key))),
+                Err(why) => all.without.push((set, why.clone())),
             }
         }
         all
@@ -205,9 +217,8 @@ impl Dsl<'_> {
         self.name(dir).map_or_else(|| format!("object {dir}"), str::to_owned)
     }
 
-    fn keylocation(&self, root: u64, losses: &mut Vec<(String, Loss)>) -> Option<String> {
-        let is_head = |set: &&super::Dataset| set.dir.object == root && !set.is_snapshot();
-        let head = self.datasets.all.iter().find(is_head)?;
+    fn keylocation(&self, states: &[&Dataset], losses: &mut Vec<(String, Loss)>) -> Option<String> {
+        let head = states.iter().find(|state| !state.is_snapshot())?;
         let found = self.property(head, "keylocation").unwrap_or_else(|loss| {
             losses.push((head.name.clone(), loss));
             None
@@ -220,6 +231,7 @@ impl Dsl<'_> {
         dir: &Arc<Dir>,
         encryption: Encryption,
         sharing: u64,
+        states: &[&Dataset],
         losses: &mut Vec<(String, Loss)>,
     ) -> Encrypted {
         let mut set = Encrypted {
@@ -232,7 +244,7 @@ impl Dsl<'_> {
             snapshots: Vec::new(),
             encryption,
         };
-        for state in self.datasets.all.iter().filter(|state| state.dir.object == dir.object) {
+        for state in states {
             let mut lost = |loss| losses.push((state.name.clone(), loss));
             let is_raw_received = self.is_raw_received(state).unwrap_or_else(|loss| {
                 lost(loss);

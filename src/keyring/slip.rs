@@ -10,8 +10,10 @@ use zfsp_grammar::dsl::crypto_key::KeyFormat;
 pub enum Slip {
     /// A raw key with a line end behind it, of so many bytes.
     LineEnd(usize),
-    /// Blanks, line ends or `0x` around it.
+    /// Blanks or line ends around it.
     Blanks,
+    /// `0x` before the digits.
+    Prefix,
     /// The bytes EF BB BF before it, as some editors write them.
     ByteOrderMark,
     /// The wanted 32 bytes, written as digits.
@@ -27,8 +29,11 @@ impl fmt::Display for Slip {
         match self {
             Self::LineEnd(1) => f.write_str("but the key fits without its last byte, a line end"),
             Self::LineEnd(count) => write!(f, "but the key fits without its last {count} bytes, a line end"),
-            Self::Blanks => f.write_str("but the key fits without what is around it: blanks, line ends or 0x"),
-            Self::ByteOrderMark => f.write_str("but the key fits without the byte order mark before it"),
+            Self::Blanks => f.write_str("but the key fits without the blanks and line ends around it"),
+            Self::Prefix => f.write_str("but the key fits without the 0x before it"),
+            Self::ByteOrderMark => f.write_str(
+                "but the key fits without the byte order mark before it, and blanks and line ends around it",
+            ),
             Self::Digits => f.write_str(
                 "but the key fits as 64 hex digits: the pool wants it raw, as the 32 bytes that they stand for",
             ),
@@ -62,11 +67,12 @@ pub(super) fn variants(secret: &[u8], given: Option<KeyFormat>, wanted: KeyForma
         add(Slip::Format(wanted), wanted, secret);
     }
     let unmarked = secret.strip_prefix(b"\xef\xbb\xbf");
-    if let Some(unmarked) = unmarked {
-        add(Slip::ByteOrderMark, wanted, unmarked);
-    }
     let bare = unmarked.unwrap_or(secret).trim_ascii();
-    let digits = bare.strip_prefix(b"0x").unwrap_or(bare);
+    let around = if unmarked.is_some() { Slip::ByteOrderMark } else { Slip::Blanks };
+    let (digits, about_digits) = match bare.strip_prefix(b"0x") {
+        Some(digits) => (digits, Slip::Prefix),
+        None => (bare, around),
+    };
     match wanted {
         KeyFormat::RAW => {
             if let Some(key) = without_line_end {
@@ -76,16 +82,46 @@ pub(super) fn variants(secret: &[u8], given: Option<KeyFormat>, wanted: KeyForma
             add(Slip::Digits, KeyFormat::HEX, digits);
         }
         KeyFormat::HEX => {
-            add(Slip::Blanks, KeyFormat::HEX, digits);
+            add(about_digits, KeyFormat::HEX, digits);
             add(Slip::Bytes, KeyFormat::RAW, secret);
             if let Some(key) = without_line_end {
                 add(Slip::Bytes, KeyFormat::RAW, key);
             }
         }
         _ => {
-            add(Slip::Blanks, wanted, secret.trim_ascii_end());
-            add(Slip::Blanks, wanted, bare);
+            add(around, wanted, unmarked.unwrap_or(secret).trim_ascii_end());
+            add(around, wanted, bare);
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Slips and what is tried for them.
+    fn tried(secret: &[u8], given: Option<KeyFormat>, wanted: KeyFormat) -> Vec<(Slip, KeyFormat, Vec<u8>)> {
+        let all = variants(secret, given, wanted).into_iter();
+        all.map(|Variant { slip, format, secret }| (slip, format, secret.to_vec())).collect()
+    }
+
+    #[test]
+    fn what_was_tried_already_is_no_variant() {
+        assert_eq!(tried(b"some words\n", None, KeyFormat::PASSPHRASE), []);
+        assert_eq!(tried(&[b'a'; 64], None, KeyFormat::HEX).len(), 1);
+        assert_eq!(tried(b"words", Some(KeyFormat::PASSPHRASE), KeyFormat::PASSPHRASE), []);
+    }
+    #[test]
+    fn what_a_key_may_have_been_meant_to_be() {
+        let (raw, hex, words) = (KeyFormat::RAW, KeyFormat::HEX, KeyFormat::PASSPHRASE);
+        let first = |secret, given, wanted| tried(secret, given, wanted).remove(0);
+        assert_eq!(first(b"key\r\n", None, raw), (Slip::LineEnd(2), raw, b"key".to_vec()));
+        assert_eq!(first(b"0xab\n", None, raw), (Slip::LineEnd(1), raw, b"0xab".to_vec()));
+        assert_eq!(first(b"0xab\n", None, hex), (Slip::Prefix, hex, b"ab".to_vec()));
+        assert_eq!(first(b" ab \n", None, hex), (Slip::Blanks, hex, b"ab".to_vec()));
+        assert_eq!(first(b"a b\r\n", None, words), (Slip::Blanks, words, b"a b".to_vec()));
+        assert_eq!(first(b"\xef\xbb\xbfa b\r\n", None, words), (Slip::ByteOrderMark, words, b"a b".to_vec()));
+        assert_eq!(first(b"a b", Some(hex), words), (Slip::Format(words), words, b"a b".to_vec()));
+    }
 }

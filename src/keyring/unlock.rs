@@ -1,6 +1,6 @@
 //! Unlocking: which datasets a key opens, and why it does not open others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -160,30 +160,35 @@ impl Trial<'_> {
             let of_root = self.dsl.encryption_of(named.encryption.root).ok().flatten();
             let of_root = of_root.as_ref().unwrap_or(&named.encryption);
             let wrapped = self.dsl.crypto_key(named.encryption.key).ok()?;
-            let opens = |Variant { format, secret, .. }: &Variant| {
+            let mut opens = |Variant { format, secret, .. }: &Variant| {
                 let stretching = affordable(*format, of_root, &mut rounds)?;
                 wrapped.unwrap(&WrappingKey::of(*format, secret, stretching).ok()?).ok()
             };
-            let mut all = variants(&self.key.secret, self.key.format, of_root.format).into_iter();
-            let mut opens = opens;
-            if let Some(fitting) = all.find(|variant| opens(variant).is_some()) {
+            let all = variants(&self.key.secret, self.key.format, of_root.format);
+            if let Some(fitting) = all.into_iter().find(|variant| opens(variant).is_some()) {
                 return Some(Hint::Slip(fitting.slip));
             }
         }
-        let roots: BTreeSet<u64> = self.locks.iter().map(|lock| lock.encryption.root).collect();
-        let roots = roots.into_iter().filter(|root| Some(*root) != own);
-        let opened: Vec<String> = roots.filter_map(|root| self.opens_root(root, &mut rounds)).collect();
+        let mut roots: BTreeMap<u64, &Lock<'_>> = BTreeMap::new();
+        for lock in self.locks.iter().filter(|lock| Some(lock.encryption.root) != own) {
+            let of_root = roots.entry(lock.encryption.root).or_insert(lock);
+            if lock.dir.object == lock.encryption.root {
+                *of_root = lock;
+            }
+        }
+        let opened = roots.into_values().filter(|lock| self.opens(lock, &mut rounds));
+        let opened: Vec<String> = opened.map(|lock| lock.dir.name.clone()).collect();
         (!opened.is_empty()).then_some(Hint::Elsewhere(opened))
     }
 
-    /// The dataset of an encryption root, if the key opens it.
-    fn opens_root(&self, root: u64, rounds: &mut u64) -> Option<String> {
-        let mut of_root = self.locks.iter().filter(|lock| lock.encryption.root == root);
-        let lock = of_root.clone().find(|lock| lock.dir.object == root).or_else(|| of_root.next())?;
-        affordable(self.format(&lock.encryption), &lock.encryption, rounds)?;
-        let key = self.wrapping(&lock.encryption).ok()?;
-        self.dsl.crypto_key(lock.encryption.key).ok()?.unwrap(&key).ok()?;
-        Some(lock.dir.name.clone())
+    /// Whether the key is that of a dataset, as long as there are rounds left to try it.
+    fn opens(&self, lock: &Lock<'_>, rounds: &mut u64) -> bool {
+        let mut unwrapped = || {
+            affordable(self.format(&lock.encryption), &lock.encryption, rounds)?;
+            let key = self.wrapping(&lock.encryption).ok()?;
+            self.dsl.crypto_key(lock.encryption.key).ok()?.unwrap(&key).ok()
+        };
+        unwrapped().is_some()
     }
 
     /// The wrapping key that the user's is, by what the key object of an encryption root says of it.

@@ -24,7 +24,7 @@ pub(super) fn of(report: &Report<'_>, is_verbose: bool) -> String {
     for root in &roots.roots {
         text.push_str(&head(root));
         let mut table = datasets();
-        root.datasets.iter().for_each(|set| row(&mut table, report, set));
+        root.datasets.iter().for_each(|set| row(&mut table, report, set, true));
         let snapshots = if is_verbose { snapshots(root.datasets.iter()) } else { String::new() };
         let _ = writeln!(text, "{table}{snapshots}");
     }
@@ -33,7 +33,7 @@ pub(super) fn of(report: &Report<'_>, is_verbose: bool) -> String {
         let _ = writeln!(text, "{ODD}without an encryption root{ODD:#}  {DIM}{about}{DIM:#}");
         let mut table = datasets();
         for (set, why) in &roots.without {
-            row(&mut table, report, set);
+            row(&mut table, report, set, false);
             table.note(Cell::styled(ODD, why));
         }
         let sets = roots.without.iter().map(|(set, _)| set);
@@ -96,7 +96,7 @@ fn datasets() -> Table {
     Table::new(&heads).indented(2)
 }
 
-fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted) {
+fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted, has_root: bool) {
     let Encrypted { dir, encryption, flaw, .. } = set;
     let state = match (report.is_open(set), report.attempts.is_empty()) {
         // without a key everything is locked
@@ -112,7 +112,7 @@ fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted) {
         encryption.key.into(),
         encryption.version.into(),
         encryption.refcount.into(),
-        Cell::styled(DIM, remarks(report, set)),
+        Cell::styled(DIM, remarks(set, has_root)),
     ]);
     if let Some(flaw) = flaw {
         table.note(Cell::styled(BAD, format_args!("key object {} is damaged: {flaw}", encryption.key)));
@@ -124,11 +124,10 @@ fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted) {
     }
 }
 
-fn remarks(report: &Report<'_>, set: &Encrypted) -> String {
-    let names_none = report.roots.without.iter().any(|(without, _)| without.dir.object == set.dir.object);
+fn remarks(set: &Encrypted, has_root: bool) -> String {
     let all = [
         set.origin.as_ref().map(|origin| format!("clone of {origin}")),
-        (!set.is_below_root && !names_none).then(|| "not below its root".into()),
+        (has_root && !set.is_below_root).then(|| "not below its root".into()),
         set.is_raw_received.then(|| RAW.into()),
         set.dir.is_hidden.then(|| "receive not finished".into()),
     ];
