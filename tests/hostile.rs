@@ -40,6 +40,7 @@ fn survive(forge: &Forge) -> String {
         &["history", "-il"],
         &["errors"],
         &["zil"],
+        &["keys", "-v"],
         &["verify"],
         &["verify", "--all-copies", "--json"],
     ] {

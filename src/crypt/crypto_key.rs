@@ -24,8 +24,9 @@ pub struct CryptoKey {
     pub version: KeyVersion,
     iv: [u8; 12],
     mac: [u8; 16],
-    /// Master key and HMAC key, one message.
-    wrapped: Vec<u8>,
+    /// As many bytes count as the suite's keys have.
+    master: Vec<u8>,
+    hmac: Vec<u8>,
 }
 
 /// Why a key object is none.
@@ -77,13 +78,14 @@ pub enum Refusal {
     },
     /// The tag of the wrapped keys is not what this key makes.
     #[error(
-        "the key is wrong: it does not authenticate the wrapped keys in object {0}, of which all entries are there"
+        "the key is wrong: DSL_CRYPTO_MAC in its key object {0} does not hold with it; the object has all its entries, \
+         well formed"
     )]
     Wrong(u64),
     /// The same, but the key opens others that it should open.
     #[error(
-        "the key opens {witness}, of the same encryption root, but not this one: its key object {object} was altered, or \
-         is wrapped with an earlier key of the root"
+        "the key is right, for it opens {witness} of the same encryption root, but DSL_CRYPTO_MAC in key object {object} \
+         does not hold: the object was altered, or is wrapped with an earlier key of the root"
     )]
     Altered {
         /// MOS object.
@@ -92,7 +94,9 @@ pub enum Refusal {
         witness: String,
     },
     /// The key is right, but not what says what is authenticated with it.
-    #[error("the key is right, but its key object {object} was altered: it opens with {entry} only")]
+    #[error(
+        "the key is right, but its key object {object} was altered: DSL_CRYPTO_MAC holds with {entry} only"
+    )]
     Entry {
         /// MOS object.
         object: u64,
@@ -121,7 +125,7 @@ impl CryptoKey {
         let bytes = |name| optional(name)?.ok_or(Flaw::Missing(name));
         let number = |name| Ok(integer(bytes(name)?));
         let suite = Suite(number("DSL_CRYPTO_SUITE")?);
-        let key_length = suite.key_length().ok_or(Flaw::Suite(suite.0))?;
+        suite.key_length().ok_or(Flaw::Suite(suite.0))?;
         let version = KeyVersion(optional("DSL_CRYPTO_VERSION")?.map_or(0, integer));
         if version > KeyVersion::CURRENT {
             return Err(Flaw::Version(version.0));
@@ -129,10 +133,9 @@ impl CryptoKey {
         let (mut iv, mut mac) = ([0; 12], [0; 16]);
         iv.copy_from_slice(bytes("DSL_CRYPTO_IV")?);
         mac.copy_from_slice(bytes("DSL_CRYPTO_MAC")?);
-        let mut wrapped = bytes("DSL_CRYPTO_MASTER_KEY_1")?.to_vec();
-        wrapped.truncate(key_length);
-        wrapped.extend_from_slice(bytes("DSL_CRYPTO_HMAC_KEY_1")?);
-        Ok(Self { object, suite, guid: number("DSL_CRYPTO_GUID")?, version, iv, mac, wrapped })
+        let (master, hmac) =
+            (bytes("DSL_CRYPTO_MASTER_KEY_1")?.to_vec(), bytes("DSL_CRYPTO_HMAC_KEY_1")?.to_vec());
+        Ok(Self { object, suite, guid: number("DSL_CRYPTO_GUID")?, version, iv, mac, master, hmac })
     }
 
     /// The keys, unwrapped.
@@ -145,15 +148,22 @@ impl CryptoKey {
             return Ok(keys);
         }
         let object = self.object;
-        let other = |version: &KeyVersion| self.unwrap_as(self.suite, *version, key).is_some();
-        match [KeyVersion::CURRENT, KeyVersion::FIRST].iter().find(|version| other(version)) {
-            Some(version) => Err(Refusal::Entry { object, entry: format!("DSL_CRYPTO_VERSION {version}") }),
-            None => Err(Refusal::Wrong(object)),
-        }
+        let suites = std::iter::once(self.suite).chain(SUITES);
+        let mut others =
+            suites.flat_map(|suite| [KeyVersion::CURRENT, KeyVersion::FIRST].map(|version| (suite, version)));
+        let fits = |(suite, version): &(Suite, KeyVersion)| self.unwrap_as(*suite, *version, key).is_some();
+        let Some((suite, version)) = others.find(fits) else { return Err(Refusal::Wrong(object)) };
+        let altered = [
+            (suite != self.suite).then(|| format!("DSL_CRYPTO_SUITE {suite}")),
+            (version != self.version).then(|| format!("DSL_CRYPTO_VERSION {version}")),
+        ];
+        Err(Refusal::Entry { object, entry: altered.into_iter().flatten().collect::<Vec<_>>().join(" and ") })
     }
 
     fn unwrap_as(&self, suite: Suite, version: KeyVersion, key: &WrappingKey) -> Option<DataKey> {
-        let mut keys = Zeroizing::new(self.wrapped.clone());
+        let mut keys = Zeroizing::new(Vec::with_capacity(self.master.len().saturating_add(self.hmac.len())));
+        keys.extend_from_slice(self.master.get(..suite.key_length()?)?);
+        keys.extend_from_slice(&self.hmac);
         let aad = [self.guid, suite.0, version.0].map(u64::to_le_bytes);
         let aad = if version == KeyVersion::FIRST { aad.get(..1)? } else { &aad };
         let seal = Seal { nonce: self.iv, tag: self.mac };
@@ -164,6 +174,16 @@ impl CryptoKey {
         DataKey::new(self.object, suite, version, master, hmac)
     }
 }
+
+/// All that there are.
+const SUITES: [Suite; 6] = [
+    Suite::AES_128_CCM,
+    Suite::AES_192_CCM,
+    Suite::AES_256_CCM,
+    Suite::AES_128_GCM,
+    Suite::AES_192_GCM,
+    Suite::AES_256_GCM,
+];
 
 /// Whatever the suite, keys are wrapped with 256 bits, in its mode.
 fn wrapping(suite: Suite, key: &WrappingKey) -> Option<Cipher> {

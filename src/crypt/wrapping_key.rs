@@ -40,7 +40,7 @@ pub enum Unfit {
     #[error("a key in hex has 64 digits, not {0}")]
     HexLength(usize),
     /// Of a key in hex.
-    #[error("a key in hex has 64 digits: character {0} is none")]
+    #[error("a key in hex has 64 digits: character {0} is no hex digit")]
     HexDigit(usize),
     /// Of a passphrase.
     #[error("the passphrase is empty")]

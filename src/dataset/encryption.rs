@@ -3,7 +3,6 @@
 //! Handbook: `docs/format/11-dsl.md`, 11.13, and `docs/format/22-encryption.md`, 22.2 and 22.15.
 
 use zfsp_grammar::dsl::crypto_key::{KeyFormat, KeyVersion, Suite};
-use zfsp_grammar::zap::value::Integers;
 
 use super::{Dataset, Dir, Dsl};
 use crate::crypt::{CryptoKey, Flaw, Stretching};
@@ -55,9 +54,7 @@ impl Dsl<'_> {
     /// # Errors
     /// As of [`Dsl::encryption`].
     pub fn encryption_of(&self, dir: u64) -> Result<Option<Encryption>, Loss> {
-        let Some(key) = self.extension(dir).number("com.datto:crypto_key_obj")? else {
-            return Ok(None);
-        };
+        let Some(key) = self.key_object(dir)? else { return Ok(None) };
         let wrapped = self.zap(key);
         let number = |name: &str| wrapped.number(name).map(Option::unwrap_or_default);
         Ok(Some(Encryption {
@@ -71,6 +68,14 @@ impl Dsl<'_> {
             version: KeyVersion(number("DSL_CRYPTO_VERSION")?),
             refcount: number("DSL_CRYPTO_REFCOUNT")?,
         }))
+    }
+
+    /// The MOS object that holds the wrapped keys of a directory; `None` if it is not encrypted.
+    ///
+    /// # Errors
+    /// [`Loss`], if that cannot be read.
+    pub fn key_object(&self, dir: u64) -> Result<Option<u64>, Loss> {
+        self.extension(dir).number("com.datto:crypto_key_obj")
     }
 
     /// The wrapped keys in object `key` of the MOS.
@@ -91,16 +96,12 @@ impl Dsl<'_> {
         self.extension(set.object).number("com.datto:ivset_guid")
     }
 
-    /// Whether a snapshot was received as raw blocks. Only newer writers say so.
+    /// Whether a snapshot, or what came last into a live dataset, was received as raw blocks. Only newer writers say so.
     ///
     /// # Errors
     /// [`Loss`], if that cannot be read.
     pub fn is_raw_received(&self, set: &Dataset) -> Result<bool, Loss> {
-        Ok(self.extension(set.object).get("org.openzfs:raw_received")?.is_some_and(is_set))
+        // being there counts: the value is 0
+        Ok(self.extension(set.object).get("org.openzfs:raw_received")?.is_some())
     }
-}
-
-/// True unless it is 0: what is there without a value counts.
-fn is_set(value: &Integers) -> bool {
-    value.first() != Some(0)
 }

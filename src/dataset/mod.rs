@@ -23,6 +23,7 @@ mod delegation;
 pub(crate) mod dir;
 mod dsl;
 mod encryption;
+mod encryption_root;
 mod hold;
 mod native_list;
 pub mod property;
@@ -46,6 +47,7 @@ pub use delegation::{Grant, Grants, Receiver};
 pub use dir::Dir;
 pub use dsl::Dsl;
 pub use encryption::Encryption;
+pub use encryption_root::{Encrypted, EncryptedSnapshot, EncryptionRoot, EncryptionRoots, Erratum, Rootless};
 pub use hold::Hold;
 
 /// The pool directory, in the MOS.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a key as the user gives it: [`UserKey`] | `user_key.rs` |
 //! | which datasets it opens, and why not others: [`Attempt`] | `unlock.rs` |
+//! | in which other form it would open them: [`Slip`] | `slip.rs` |
 //! | what the blocks of these datasets are read with: [`Keyring`] | here |
 //!
 //! The key of an encryption root opens all datasets that inherit from it, with their snapshots and clones. Handbook:
@@ -24,6 +25,7 @@
 //! # Ok::<(), zfsp::error::Error>(())
 //! ```
 
+mod slip;
 mod unlock;
 mod user_key;
 
@@ -33,7 +35,8 @@ use std::sync::Arc;
 use crate::block::Store;
 use crate::crypt::DataKey;
 
-pub use unlock::Attempt;
+pub use slip::Slip;
+pub use unlock::{Attempt, Hint};
 pub use user_key::{Malformed, UserKey};
 
 /// The datasets of a pool that are open, and what their blocks are read with.

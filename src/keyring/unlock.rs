@@ -1,11 +1,13 @@
 //! Unlocking: which datasets a key opens, and why it does not open others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use zfsp_grammar::dsl::crypto_key::KeyFormat;
 
+use super::slip::{Slip, Variant, variants};
 use super::{Keyring, UserKey};
 use crate::crypt::{DataKey, Flaw, Refusal, Stretching, Unfit, WrappingKey};
 use crate::dataset::{Dir, Dsl, Encryption};
@@ -21,6 +23,26 @@ pub struct Attempt {
     /// Those that it should open, for it is the key of their encryption root, but does not. If it is no key at all, the
     /// one that it was given for.
     pub refused: Vec<(String, Refusal)>,
+    /// What it would have been good for, if it opens nothing.
+    pub hint: Option<Hint>,
+}
+
+/// What is found out about a key that opens nothing of what it was given for. Says nothing of what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Something is before, behind or around it, or it has another form.
+    Slip(Slip),
+    /// It is the key of these encryption roots.
+    Elsewhere(Vec<String>),
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slip(slip) => slip.fmt(f),
+            Self::Elsewhere(names) => write!(f, "but the key opens {}", names.join(", ")),
+        }
+    }
 }
 
 impl Pool {
@@ -63,14 +85,15 @@ type Opened = Vec<(u64, Arc<DataKey>)>;
 impl Trial<'_> {
     fn run(&self) -> (Attempt, Opened) {
         let dataset = self.key.dataset.clone();
-        let mut attempt = Attempt { dataset, opened: Vec::new(), refused: Vec::new() };
-        match self.open(&mut attempt) {
-            Ok(opened) => (attempt, opened),
-            Err(refusal) => {
-                attempt.refused.push((self.key.dataset.clone(), refusal));
-                (attempt, Vec::new())
-            }
+        let mut attempt = Attempt { dataset, opened: Vec::new(), refused: Vec::new(), hint: None };
+        let opened = self.open(&mut attempt).unwrap_or_else(|refusal| {
+            attempt.refused.push((self.key.dataset.clone(), refusal));
+            Vec::new()
+        });
+        if opened.is_empty() {
+            attempt.hint = self.hint();
         }
+        (attempt, opened)
     }
 
     fn open(&self, attempt: &mut Attempt) -> Result<Opened, Refusal> {
@@ -79,7 +102,10 @@ impl Trial<'_> {
         let Some(named) = self.locks.iter().find(|lock| lock.dir.object == dir.object) else {
             return Err(match self.dsl.encryption(dir) {
                 Ok(_) => Refusal::InClear,
-                Err(loss) => Refusal::Damaged { object: dir.object, flaw: Flaw::Lost(loss) },
+                Err(loss) => {
+                    let object = self.dsl.key_object(dir.object).ok().flatten().unwrap_or(dir.object);
+                    Refusal::Damaged { object, flaw: Flaw::Lost(loss) }
+                }
             });
         };
         let root = named.encryption.root;
@@ -124,16 +150,71 @@ impl Trial<'_> {
         wrapped.and_then(|wrapped| wrapped.unwrap(&key).ok()).map(Arc::new).ok_or(why)
     }
 
+    /// What the key is good for, other than what it was given for.
+    fn hint(&self) -> Option<Hint> {
+        let mut rounds = MOST_TRIED;
+        let named = self.dsl.datasets.find(&self.key.dataset).ok().map(|set| set.dir.object);
+        let named = self.locks.iter().find(|lock| Some(lock.dir.object) == named);
+        let own = named.map(|named| named.encryption.root);
+        if let Some(named) = named {
+            let of_root = self.dsl.encryption_of(named.encryption.root).ok().flatten();
+            let of_root = of_root.as_ref().unwrap_or(&named.encryption);
+            let wrapped = self.dsl.crypto_key(named.encryption.key).ok()?;
+            let mut opens = |Variant { format, secret, .. }: &Variant| {
+                let stretching = affordable(*format, of_root, &mut rounds)?;
+                wrapped.unwrap(&WrappingKey::of(*format, secret, stretching).ok()?).ok()
+            };
+            let all = variants(&self.key.secret, self.key.format, of_root.format);
+            if let Some(fitting) = all.into_iter().find(|variant| opens(variant).is_some()) {
+                return Some(Hint::Slip(fitting.slip));
+            }
+        }
+        let mut roots: BTreeMap<u64, &Lock<'_>> = BTreeMap::new();
+        for lock in self.locks.iter().filter(|lock| Some(lock.encryption.root) != own) {
+            let of_root = roots.entry(lock.encryption.root).or_insert(lock);
+            if lock.dir.object == lock.encryption.root {
+                *of_root = lock;
+            }
+        }
+        let opened = roots.into_values().filter(|lock| self.opens(lock, &mut rounds));
+        let opened: Vec<String> = opened.map(|lock| lock.dir.name.clone()).collect();
+        (!opened.is_empty()).then_some(Hint::Elsewhere(opened))
+    }
+
+    /// Whether the key is that of a dataset, as long as there are rounds left to try it.
+    fn opens(&self, lock: &Lock<'_>, rounds: &mut u64) -> bool {
+        let mut unwrapped = || {
+            affordable(self.format(&lock.encryption), &lock.encryption, rounds)?;
+            let key = self.wrapping(&lock.encryption).ok()?;
+            self.dsl.crypto_key(lock.encryption.key).ok()?.unwrap(&key).ok()
+        };
+        unwrapped().is_some()
+    }
+
     /// The wrapping key that the user's is, by what the key object of an encryption root says of it.
     fn wrapping(&self, root: &Encryption) -> Result<WrappingKey, Unfit> {
-        let UserKey { format, secret, .. } = self.key;
-        let format = match (format, root.format) {
-            (Some(format), _) => *format,
-            (None, KeyFormat::NONE) => likely(secret, root.stretching()),
-            (None, format) => format,
-        };
-        WrappingKey::of(format, secret, root.stretching())
+        WrappingKey::of(self.format(root), &self.key.secret, root.stretching())
     }
+
+    fn format(&self, root: &Encryption) -> KeyFormat {
+        match (self.key.format, root.format) {
+            (Some(format), _) => format,
+            (None, KeyFormat::NONE) => likely(&self.key.secret, root.stretching()),
+            (None, format) => format,
+        }
+    }
+}
+
+/// Rounds of PBKDF2 that are spent on a key that was refused, to say what it is good for: some seconds.
+const MOST_TRIED: u64 = 10_000_000;
+
+/// How a key of that format is stretched, if there are rounds left for it.
+fn affordable(format: KeyFormat, root: &Encryption, rounds: &mut u64) -> Option<Option<Stretching>> {
+    let stretching = root.stretching();
+    if let (KeyFormat::PASSPHRASE, Some(Stretching { iterations, .. })) = (format, stretching) {
+        *rounds = rounds.checked_sub(iterations)?;
+    }
+    Some(stretching)
 }
 
 /// The format of a key where the pool does not say it.

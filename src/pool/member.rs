@@ -88,6 +88,8 @@ pub struct LabelConfig {
     pub vdev_tree: Option<VdevConfig>,
     /// log2 of the sector size.
     pub ashift: Option<u64>,
+    /// Known damage by bugs of former releases.
+    pub errata: Option<u64>,
 }
 
 impl Member {
@@ -199,6 +201,7 @@ impl LabelConfig {
             hostname: text("hostname"),
             features_for_read: features.iter().map(|pair| pair.name().to_string()).collect(),
             ashift: list.number("ashift").or_else(|| vdev_tree.as_ref()?.ashift),
+            errata: list.number("errata"),
             vdev_tree,
         }
     }

@@ -27,6 +27,7 @@ mod tables;
 
 use std::sync::Arc;
 
+use zfsp_grammar::config::Errata;
 use zfsp_grammar::dsl::dataset::DslDataset;
 use zfsp_grammar::nvlist::List;
 use zfsp_grammar::uberblock::Uberblock;
@@ -173,6 +174,23 @@ impl Pool {
         let text = |list: &List<'_>| list.text(key).map(|text| text.to_string());
         let directory = self.directory()?;
         directory::with_config(&self.mos, &Zap::of(&directory)?, text)
+    }
+
+    /// The bug of a former release that the pool is known to suffer from; `None` where nothing says so.
+    ///
+    /// # Errors
+    /// If neither the MOS nor a label tells it, and the configuration in the MOS cannot be read.
+    pub fn errata(&self) -> Result<Option<Errata>> {
+        let directory = self.directory()?;
+        let told = directory::with_config(&self.mos, &Zap::of(&directory)?, |list| list.number("errata"));
+        let labels = self.members.iter().filter_map(Member::config);
+        let of_labels = labels.max_by_key(|config| config.txg).and_then(|config| config.errata);
+        let number = match (told, of_labels) {
+            (Ok(told), _) => told.or(of_labels),
+            (Err(_), Some(errata)) => Some(errata),
+            (Err(error), None) => return Err(error),
+        };
+        Ok(number.map(Errata).filter(|errata| *errata != Errata::NONE))
     }
 
     /// The number that the pool directory has for `key`.

@@ -160,6 +160,17 @@ impl Forge {
         self.replace(object, dnode, level + 1, blkid >> span, pointer);
     }
 
+    /// Changes a block of an object.
+    pub(crate) fn block(&mut self, objset: u64, number: u64, blkid: u64, change: impl FnOnce(&mut [u8])) {
+        let object = self.pool.objset(objset).unwrap().object(number).unwrap();
+        let mut bytes = object.block(blkid).unwrap().bytes;
+        change(&mut bytes);
+        let pointer = self.store(&bytes, object.r#type.0, 0);
+        let mut changed = object.dnode_bytes().0.to_vec();
+        self.replace(&object, &mut changed, 0, blkid, pointer);
+        self.dnode(objset, number, |dnode| dnode[..changed.len()].copy_from_slice(&changed));
+    }
+
     /// Makes this the content of an object: one block.
     pub(crate) fn content(&mut self, objset: u64, number: u64, bytes: &[u8]) {
         let kind = self.pool.objset(objset).unwrap().object(number).unwrap().r#type.0;

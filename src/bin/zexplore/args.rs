@@ -8,8 +8,8 @@ use clap_complete::Shell;
 use crate::common::exit::CODES;
 use crate::user_keys::KeyArg;
 use crate::{
-    bp, cat, config, datasets, diff, dva, errors, extract, find, get, history, label, ls, manifest, objset,
-    stat, tree, uberblocks, verify, zil,
+    bp, cat, config, datasets, diff, dva, errors, extract, find, get, history, keys, label, ls, manifest,
+    objset, stat, tree, uberblocks, verify, zil,
 };
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Errors(errors::Options),
     /// Intent logs: what was promised to applications, but is not in the tree yet
     Zil(zil::Options),
+    /// Encrypted datasets: which key opens which of them, and why another does not
+    Keys(keys::Options),
     /// Read and check every block: what is damaged, and what there is of each type
     Verify(verify::Options),
     /// What the four labels of each device say, and where they differ
@@ -124,6 +126,7 @@ Examples:
   zexplore history -il -p images/       everything that was done, and by whom
   zexplore errors -p images/            what the pool knows to be damaged
   zexplore zil -p images/               what the next import will replay
+  zexplore keys -p images/              which datasets are encrypted, and with which keys
   zexplore label -p disk.img            what its labels say
   zexplore label 0 -v -p disk.img       the first one, every field
   zexplore uberblocks -p images/        the states that can be looked at

@@ -25,6 +25,7 @@ mod get;
 mod history;
 mod interrupt;
 mod items;
+mod keys;
 mod label;
 mod ls;
 mod manifest;
@@ -69,6 +70,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Datasets(options) => datasets::run(&mut session, options),
         Command::Get(options) => get::run(&mut session, options),
         Command::History(options) => history::run(&mut session, options),
+        Command::Keys(options) => keys::run(&mut session, options),
         Command::Zil(options) => zil::run(&mut session, options),
         Command::Errors(options) => errors::run(&mut session, options),
         Command::Objset(options) => objset::run(&mut session, options),

@@ -100,8 +100,9 @@ impl<'a> Session<'a> {
         for trouble in &pool.troubles {
             self.warn(trouble);
         }
-        for Attempt { refused, .. } in self.unlock(&mut pool) {
+        for Attempt { dataset, refused, hint, .. } in self.unlock(&mut pool) {
             refused.iter().for_each(|(name, refusal)| self.warn(format_args!("{name}: {refusal}")));
+            hint.iter().for_each(|hint| self.warn(format_args!("{dataset}: {hint}")));
         }
         Ok(pool)
     }
