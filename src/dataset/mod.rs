@@ -24,6 +24,7 @@ pub(crate) mod dir;
 mod dsl;
 mod encryption;
 mod hold;
+mod locked;
 mod native_list;
 pub mod property;
 mod resume;

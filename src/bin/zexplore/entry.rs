@@ -1,6 +1,7 @@
 //! What a listing shows of a file, a directory, a dataset.
 
 use anstyle::{AnsiColor, Style};
+use zfsp::error::Error;
 use zfsp::fs::Inode;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::escaped;
@@ -11,6 +12,7 @@ use zfsp_grammar::mode::{FileType, Mode};
 use zfsp_grammar::quantity::utc;
 use zfsp_grammar::znode::Time;
 
+use crate::common::locked::noted;
 use crate::session::Session;
 use crate::style::{BAD, DIM, size, styled};
 use crate::table::{Align, Cell};
@@ -57,7 +59,7 @@ impl Row {
             Found::Volume(volume) => (FileType::BLOCK, Some(Stat::of_volume(volume.size)), dataset),
             Found::Lost(dirent, loss) => (dirent.kind(), None, Some(loss.to_string())),
             Found::LostEntries(loss) => (FileType::NONE, None, Some(loss.to_string())),
-            Found::LostDataset(why) => (FileType::DIRECTORY, None, Some(why.clone())),
+            Found::LostDataset(why) => (FileType::DIRECTORY, None, Some(noted(why))),
         };
         Self { name, kind, is_dataset, stat, note }
     }
@@ -182,7 +184,7 @@ pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
             session.warn(format_args!("entries are missing: {loss}"))
         }
         Found::LostEntries(loss) => session.warn(format_args!("{path}: entries are missing: {loss}")),
-        Found::LostDataset(why) => session.warn(why),
+        Found::LostDataset(error) => session.lose(error),
         Found::Inode(inode) => {
             let attributes = &inode.attributes;
             attributes.losses.iter().for_each(|loss| session.warn(format_args!("{path}: {loss}")));
@@ -204,6 +206,9 @@ pub(crate) fn line(entry: &Entry<'_>, depth: Depth) -> Line {
             Line { path: Some(escaped(path).to_string()), ..Line::of_volume(dataset, volume, depth) }
         }
         Found::Lost(_, loss) | Found::LostEntries(loss) => Line::of_loss(dataset, path, loss),
-        Found::LostDataset(why) => Line::of_loss(dataset, path, why),
+        Found::LostDataset(error) => {
+            let locked = matches!(**error, Error::Locked { .. });
+            Line { locked, ..Line::of_loss(dataset, path, error) }
+        }
     }
 }

@@ -59,7 +59,11 @@ fn draw<'n>(
         if matches!(entry.found, Found::LostEntries(_)) {
             continue;
         }
-        let is_directory = matches!(&entry.found, Found::Inode(inode) if inode.is_directory());
+        let is_directory = match &entry.found {
+            Found::Inode(inode) => inode.is_directory(),
+            // there are no others whose type is not known
+            found => matches!(found, Found::LostDataset(_)),
+        };
         let depth = entry.depth;
         match depth {
             0 => {}

@@ -6,6 +6,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
+use zfsp::error::{Error, NeededKey};
 use zfsp::namespace::escape::escaped;
 
 /// Something about a file that is not in the result, or not as it was.
@@ -22,6 +23,8 @@ pub(super) struct Note {
     pub(super) says: Vec<String>,
     /// Why what could be there is not.
     because: Option<String>,
+    /// The key without which a dataset is locked.
+    pub(super) needs: Option<NeededKey>,
 }
 
 /// How bad it is.
@@ -39,6 +42,15 @@ pub(super) enum Kind {
 impl Note {
     pub(super) fn lost(path: &[u8], what: &'static str, why: impl fmt::Display) -> Self {
         Self::new(Kind::Lost, path, what, vec![why.to_string()])
+    }
+
+    /// A dataset that cannot be read, or is locked.
+    pub(super) fn of_dataset(path: &[u8], error: &Error) -> Self {
+        let needs = match error {
+            Error::Locked { needs, .. } => needs.as_deref().cloned(),
+            _ => None,
+        };
+        Self { needs, ..Self::lost(path, "dataset", error) }
     }
 
     pub(super) fn refused(path: &[u8], what: &'static str, why: impl fmt::Display) -> Self {
@@ -64,7 +76,7 @@ impl Note {
     }
 
     fn new(kind: Kind, path: &[u8], what: &'static str, says: Vec<String>) -> Self {
-        Self { kind, path: path.to_vec(), what, range: None, says, because: None }
+        Self { kind, path: path.to_vec(), what, range: None, says, because: None, needs: None }
     }
 
     /// As a line of the sidecar.
