@@ -15,6 +15,7 @@ use zfsp_grammar::notation::{Notation, Open};
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::exit::{Exit, Failure};
+use crate::common::locked::told;
 use crate::common::opener::Opener;
 use crate::common::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
 use crate::common::pool::{Named, object_set};
@@ -242,15 +243,15 @@ impl Target {
                 let is_sealed = has_sealed_dnodes(&object);
                 Ok(Found { name, bytes, at: 0, order, structure, doubts, note: None, is_sealed })
             }
-            None if wanted == Some("dnode") => Ok(dnode(&object, name, is_sealed)),
+            None if wanted == Some("dnode") => Ok(sealed_dnode(&object, name, is_sealed, &locked)),
             None => match (structure(&object), wanted) {
-                (None, None) => Ok(dnode(&object, name, is_sealed)),
+                (None, None) => Ok(sealed_dnode(&object, name, is_sealed, &locked)),
                 (_, None) if is_locked => {
                     let note = Some(format!("{name}: its content is locked: this is its dnode"));
-                    Ok(Found { note, ..dnode(&object, name, is_sealed) })
+                    Ok(Found { note, ..sealed_dnode(&object, name, is_sealed, &locked) })
                 }
                 (told, Some(wanted)) if told != Some(wanted) && content::BONUSES.contains(&wanted) => {
-                    bonus(&object, name, is_sealed, wanted, locked)
+                    bonus(&object, name, is_sealed, wanted, &locked)
                 }
                 (_, Some(_)) if is_locked => Err(locked(Error::locked(format!("{name}: locked"))).into()),
                 _ => {
@@ -267,6 +268,16 @@ impl Target {
             },
         }
     }
+}
+
+/// The dnode of an object; if its bonus is locked, that is a doubt.
+fn sealed_dnode(object: &Object, name: String, is_sealed: bool, locked: &dyn Fn(Error) -> Error) -> Found {
+    let mut found = dnode(object, name, is_sealed);
+    if is_sealed && object.bonustype.is_encrypted() {
+        let why = Error::locked(format!("{}: its bonus is locked", found.name));
+        found.doubts.push(told(&locked(why)));
+    }
+    found
 }
 
 fn failure(loss: Loss) -> Failure {
@@ -303,7 +314,7 @@ fn bonus(
     name: String,
     is_sealed: bool,
     wanted: &str,
-    locked: impl Fn(Error) -> Error,
+    locked: &dyn Fn(Error) -> Error,
 ) -> Result<Found, Failure> {
     let nothing = |why: String| Failure(Exit::Nothing, format!("{name}: no {wanted}: {why}"));
     if object.bonuslen == 0 {

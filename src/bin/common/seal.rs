@@ -58,6 +58,10 @@ pub(crate) fn decode<'b>(
         } else if name == "bonus" && is_hidden {
             node.value = Value::says("locked: it takes the key to read it");
             node.problem = None;
+        } else if name == "slack" && is_hidden {
+            // the whole area is encrypted, not only what means something
+            node.value = Value::says("locked, like the bonus");
+            node.problem = None;
         }
     }
     Decoded { structure, bytes, at, order, tree, verified, active, open }

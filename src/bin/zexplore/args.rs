@@ -43,7 +43,7 @@ pub(crate) struct Global {
     /// Files and volumes as they will be after the next import: with what their intent logs hold
     #[arg(long, global = true)]
     pub(crate) replay: bool,
-    /// The key of DATASET and all that has the same encryption root: a file, prompt, or - for standard input
+    /// The key of DATASET, and of all with the same encryption root: a file, prompt, or - for standard input
     #[arg(long = "key", value_name = "DATASET=FILE", global = true)]
     pub(crate) keys: Vec<KeyArg>,
     /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}

@@ -5,7 +5,7 @@ use zfsp::error::Error;
 use zfsp::fs::Inode;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::escaped;
-use zfsp::namespace::{Entry, Found};
+use zfsp::namespace::{Entry, Found, Namespace};
 use zfsp_grammar::device::Device;
 use zfsp_grammar::fuid::Fuid;
 use zfsp_grammar::mode::{FileType, Mode};
@@ -56,7 +56,11 @@ impl Row {
         let dataset = is_dataset.then(|| entry.dataset.name.clone());
         let (kind, stat, note) = match &entry.found {
             Found::Inode(inode) => (inode.kind(), Some(Stat::of(inode)), dataset),
-            Found::Volume(volume) => (FileType::BLOCK, Some(Stat::of_volume(volume.size)), dataset),
+            Found::Volume(volume) => {
+                let locked = if volume.is_locked() { ": locked" } else { "" };
+                let note = dataset.map(|name| format!("{name}{locked}"));
+                (FileType::BLOCK, Some(Stat::of_volume(volume.size)), note)
+            }
             Found::Lost(dirent, loss) => (dirent.kind(), None, Some(loss.to_string())),
             Found::LostEntries(loss) => (FileType::NONE, None, Some(loss.to_string())),
             Found::LostDataset(why) => (FileType::DIRECTORY, None, Some(noted(why))),
@@ -175,7 +179,7 @@ impl Stat {
 }
 
 /// Says what of it is lost.
-pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
+pub(crate) fn lost(session: &mut Session<'_>, names: &Namespace<'_>, entry: &Entry<'_>) {
     let path = escaped(&entry.path);
     entry.losses.iter().for_each(|loss| session.warn(format_args!("{}: {loss}", entry.dataset.name)));
     match &entry.found {
@@ -193,6 +197,7 @@ pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
             let acl = if attributes.flags.acl_trivial() { None } else { inode.acl().err() };
             target.iter().chain(&acl).for_each(|loss| session.warn(format_args!("{path}: {loss}")));
         }
+        Found::Volume(volume) if volume.is_locked() => session.lose(&names.locked(entry.dataset)),
         Found::Volume(_) => {}
     }
 }

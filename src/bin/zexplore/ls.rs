@@ -229,7 +229,7 @@ impl<'l, W: Write> Listing<'l, '_, W> {
 
     /// Makes a row of an entry, with its line of JSON if a program reads it.
     fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Vec<u8>)>) {
-        lost(self.session, entry);
+        lost(self.session, self.names, entry);
         if matches!(entry.found, Found::LostEntries(_)) {
             return;
         }

@@ -91,7 +91,7 @@ pub(crate) struct Origin {
     /// The pool as its checkpoint keeps it
     #[arg(long, requires = "paths", conflicts_with = "txg")]
     pub(crate) checkpoint: bool,
-    /// The key of DATASET and all that has the same encryption root: a file, prompt, or - for standard input
+    /// The key of DATASET, and of all with the same encryption root: a file, prompt, or - for standard input
     #[arg(long = "key", value_name = "DATASET=FILE", requires = "paths")]
     pub(crate) keys: Vec<KeyArg>,
     /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}

@@ -234,7 +234,7 @@ impl View<'_, '_> {
             false => content::content(object, &form, most),
         });
         let hides_bonus = dnode.is_some() && set.is_locked() && object.bonustype.is_encrypted();
-        if hides_bonus || (is_locked && content.is_some()) {
+        if hides_bonus || (content.is_some() && (is_locked || has_sealed_dnodes(object))) {
             self.lock(name, needs.as_ref());
         }
         let is_json = self.session.global.json;
