@@ -40,7 +40,7 @@ transcripts! {
     open_blocks: "zexplore stat -b /checksummed/tiny -p fixtures/encryption-mixed --keys fixtures/encryption-mixed/keys.json";
     open_object: "zexplore objset 34 -d lab/parent -p fixtures/encryption-mixed --keys fixtures/encryption-mixed/keys.json";
     open_diff: "zexplore diff lab@s1 lab -p fixtures/encryption-pool --keys fixtures/encryption-pool/keys.json";
-    open_diff_of_an_older_state: "zexplore diff lab%40 lab --json -p fixtures/encryption-pool --keys fixtures/encryption-pool/keys.json";
+    open_diff_of_an_older_state: "zexplore diff lab%30 lab --json -p fixtures/encryption-pool --keys fixtures/encryption-pool/keys.json";
     open_verify: "zexplore verify -q -p fixtures/encryption-mixed --keys fixtures/encryption-mixed/keys.json";
     open_block: "zexplore bp 'DVA[0]=<0:134c00:200> DVA[1]=<0:10e7a00:200> salt=35ec7115fcfa1e86 iv=662507766165ba19:8aaa6fa7 [L0 ZFS directory] fletcher4 uncompressed encrypted LE contiguous unique double size=200L/200P birth=24L/24P fill=1 cksum=0002b994ba79decc:005749b41be63120:6dc2d3dac4d9b19a:6ac948d7d16a8a35' --values -p fixtures/encryption-mixed --keys fixtures/encryption-mixed/keys.json";
     open_content_decoded: "zfsp-decode auto -p fixtures/encryption-mixed --keys fixtures/encryption-mixed/keys.json --object 'lab/parent:#34' --values";

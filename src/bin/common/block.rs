@@ -119,7 +119,8 @@ pub(crate) fn of_notation(opener: &Opener, notation: &Notation) -> Result<Found,
     let Notation { pointer, is_partial, .. } = settle(opener.store(), *notation);
     let name = first_copy(&pointer);
     let (store, dataset) = opener.choose(&pointer);
-    let mut found = of_pointer(store, &pointer, name.clone()).map_err(|lost| lost_block(&name, lost))?;
+    let mut found =
+        of_pointer(store, &pointer, name.clone()).map_err(|lost| lost_block(&name, lost, is_partial))?;
     found.note = dataset.map(|dataset| format!("{name}: opened by the key of {dataset}"));
     if is_partial && pointer.level() == 0 {
         // the text does not tell the type
@@ -129,15 +130,18 @@ pub(crate) fn of_notation(opener: &Opener, notation: &Notation) -> Result<Found,
 }
 
 /// Why a block that a text names is not there; if it is locked, what to do next.
-pub(crate) fn lost_block(name: &str, lost: Lost) -> Failure {
+pub(crate) fn lost_block(name: &str, lost: Lost, is_partial: bool) -> Failure {
     if lost.why == Why::Locked {
-        return Failure(Exit::Damaged, locked_block(name));
+        return Failure(Exit::Damaged, locked_block(name, is_partial));
     }
     Failure(Exit::Nothing, format!("{name}: {}", Error::from(lost)))
 }
 
 /// That a block is locked: its pointer does not say of which dataset it is.
-pub(crate) fn locked_block(name: &str) -> String {
+pub(crate) fn locked_block(name: &str, is_partial: bool) -> String {
+    if is_partial {
+        return format!("{name}: locked: no key opens it without its salt and IV: give the whole pointer");
+    }
     format!("{name}: locked: give the key of its dataset: --key DATASET=FILE (or =prompt)")
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     };
     if let Some(path) = &options.dump {
         let (bytes, _) = block.map_err(|lost| match lost.why {
-            Why::Locked => lost_block(&first_copy(&pointer), lost),
+            Why::Locked => lost_block(&first_copy(&pointer), lost, notation.is_partial),
             _ => Failure(Exit::Nothing, format!("{pointer}: {lost}")),
         })?;
         return write(path, &bytes).map(|exit| exit.max(session.exit()));
@@ -203,7 +203,9 @@ impl Told<'_> {
     fn content(&self, structure: Option<&'static str>) -> Content {
         let pointer = &self.notation.pointer;
         let lost = match (self.block, self.stored) {
-            (Err(lost), _) if lost.why == Why::Locked => Some(locked_block(&first_copy(pointer))),
+            (Err(lost), _) if lost.why == Why::Locked => {
+                Some(locked_block(&first_copy(pointer), self.notation.is_partial))
+            }
             (Err(lost), _) => Some(lost.to_string()),
             _ => None,
         };
