@@ -137,7 +137,7 @@ fn without_keys_no_ciphertext_is_shown_as_data() {
         let pool = fixture.pool();
         let datasets = Datasets::of(&pool);
         let sets = datasets.all.iter().filter_map(|set| Some((set, set.objset(&pool).ok()?)));
-        let (set, objects) = sets.filter(|(_, objects)| objects.is_locked()).last().unwrap();
+        let (set, objects) = sets.rev().find(|(_, objects)| objects.is_locked()).unwrap();
         let samples: Vec<Vec<u8>> = ciphertext(&objects).iter().flat_map(|sample| forms(sample)).collect();
         assert!(samples.len() > 10, "{}: {} samples", fixture.name, samples.len());
         let file = |object: &zfsp::object::Object| object.r#type == ObjectType::PLAIN_FILE_CONTENTS;
