@@ -40,7 +40,26 @@ pub enum Error {
         place: Place,
         /// what it is
         what: String,
+        /// whose key opens it, if it is a whole dataset
+        needs: Option<Box<NeededKey>>,
     },
+}
+
+/// The key that opens a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeededKey {
+    /// What is locked.
+    pub dataset: String,
+    /// The dataset whose key it is: the encryption root. If that has no name any more, the dataset itself, without its
+    /// snapshot.
+    pub root: String,
+}
+
+impl fmt::Display for NeededKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dataset, root } = self;
+        write!(f, "{dataset}: locked: it is encrypted, and the key of {root} was not given")
+    }
 }
 
 /// Where something happened: what is known of it, and nothing else, is printed.
@@ -65,7 +84,13 @@ impl Error {
 
     /// It is encrypted, and its key was not given.
     pub fn locked(what: impl Into<String>) -> Self {
-        Self::Locked { place: Place::default(), what: what.into() }
+        Self::Locked { place: Place::default(), what: what.into(), needs: None }
+    }
+
+    /// A whole dataset is encrypted, and its key was not given.
+    #[must_use]
+    pub fn needs_key(key: NeededKey) -> Self {
+        Self::Locked { place: Place::default(), what: key.to_string(), needs: Some(Box::new(key)) }
     }
 
     /// A device that is needed is not there.
@@ -103,7 +128,9 @@ impl Error {
             Self::Unsupported { place, what } => {
                 Self::Unsupported { place, what: format!("{outer}: {what}") }
             }
-            Self::Locked { place, what } => Self::Locked { place, what: format!("{outer}: {what}") },
+            Self::Locked { place, what, needs } => {
+                Self::Locked { place, what: format!("{outer}: {what}"), needs }
+            }
         }
     }
 

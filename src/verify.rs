@@ -300,7 +300,6 @@ impl Visitor for Verification<'_> {
             return None;
         }
         let mut stored = self.stored(at, pointer)?;
-        self.count_mac(store, pointer);
         let opened = match is_needed {
             true => store.unpack(pointer, stored).map(Some),
             false => {
@@ -310,7 +309,10 @@ impl Visitor for Verification<'_> {
             }
         };
         match opened {
-            Ok(block) => block,
+            Ok(block) => {
+                self.count_mac(store, pointer);
+                block
+            }
             Err(Lost { why: Why::Unauthentic(_), .. }) => self.authentic(store, at, pointer),
             Err(Lost { why, faults }) => {
                 self.find(at, Some(pointer), Outcome::Lost(why), faults);

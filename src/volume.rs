@@ -102,6 +102,12 @@ impl Volume {
         &self.set
     }
 
+    /// True if it is encrypted, and there is no key: its size and which blocks it has are in clear all the same.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.set.is_locked()
+    }
+
     /// The object of its content.
     #[must_use]
     pub fn object(&self) -> &Object {

@@ -320,7 +320,9 @@ fn bonuses_that_are_encrypted() {
         assert_eq!(errors.lines().filter(odd).collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
     }
     let out = transcript("zexplore objset 0 -P -d lab -p fixtures/encryption-pool", None);
-    assert!(out.ends_with("--- exit code 0\n") && !out.contains("--- standard error"));
+    assert!(out.ends_with("--- exit code 3\n"));
+    let (_, errors) = out.split_once("--- standard error\n").unwrap();
+    assert_eq!(errors.lines().count(), 2, "{errors}");
 }
 
 /// A copy of a fixture with bytes of its devices overwritten: `(image, offset, length)`.

@@ -117,6 +117,30 @@ fn each_file_is_what_the_kernel_showed() {
     assert!(compared > 20_000, "{compared} files");
 }
 
+/// Pools whose files are encrypted.
+const ENCRYPTED: [&str; 5] = [
+    "encryption-formats",
+    "encryption-mixed",
+    "encryption-pool",
+    "encryption-suites",
+    "unclean-zil-encrypted",
+];
+
+#[test]
+fn each_file_of_encrypted_pools_is_what_the_kernel_showed() {
+    each(ENCRYPTED.map(fixture).to_vec(), |fixture| {
+        let (folder, truth) = (folder(), truth(fixture));
+        let dest = folder.path().join("out");
+        let keys = fixture.folder.join("keys.json");
+        let (run, limits) = extract("/", &dest, &["--keys", keys.to_str().unwrap()], &images(fixture));
+        let expected = if limits.is_damage() { 3 } else { 0 };
+        if run.code != expected || !limits.lost().is_empty() {
+            return Err(format!("{}: exit code {}: {}", fixture.name, run.code, run.errors));
+        }
+        compare(&dest, &truth, &limits).map_err(|why| format!("{}: {why}", fixture.name))
+    });
+}
+
 #[test]
 fn each_file_is_what_the_kernel_showed_when_tar_unpacks_it() {
     each(POOLS.map(fixture).to_vec(), |fixture| {

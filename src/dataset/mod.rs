@@ -25,6 +25,7 @@ mod dsl;
 mod encryption;
 mod encryption_root;
 mod hold;
+mod locked;
 mod native_list;
 pub mod property;
 mod resume;

@@ -38,11 +38,9 @@ mod volume;
 
 use zfsp_grammar::objset::ObjsetType;
 
-use crate::block::Why;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Dsl};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::object::{Loss, ObjectAt};
 use crate::objset::ObjectSet;
 use crate::pool::Pool;
 use crate::volume::Volume;
@@ -109,8 +107,7 @@ pub fn compare(a: State<'_>, b: State<'_>, options: Options) -> Result<Differenc
 fn open(state: State<'_>) -> Result<ObjectSet> {
     let set = state.dataset.objset(state.pool)?;
     if set.is_locked() {
-        let at = ObjectAt { objset: set.id, object: 0 }.block(-1, 0);
-        return Err(Error::from(Loss::new(at, Why::Locked)).within(&state.dataset.name));
+        return Err(Error::needs_key(Dsl::of(state.pool).needed_key(state.dataset)));
     }
     Ok(set)
 }

@@ -22,7 +22,7 @@ pub mod escape;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zfsp_grammar::input::Text;
 use zfsp_grammar::objset::ObjsetType;
@@ -67,8 +67,8 @@ pub enum Place {
     Inode(Box<Inode>),
     /// A volume.
     Volume(Box<Volume>),
-    /// The root of a dataset that cannot be read, or is encrypted: others may be below.
-    Lost(String),
+    /// The root of a dataset that cannot be read, or is locked: others may be below.
+    Lost(Arc<Error>),
 }
 
 /// What a dataset holds.
@@ -217,7 +217,7 @@ impl<'p> Namespace<'p> {
             Ok(place) => (Vec::new(), place),
             // what is below may be had all the same
             Err(error) if is_root && crosses && !self.children(dataset).is_empty() => {
-                (b"/".to_vec(), Place::Lost(error.to_string()))
+                (b"/".to_vec(), Place::Lost(Arc::new(error)))
             }
             Err(error) => return Err(error),
         };
@@ -252,7 +252,7 @@ impl<'p> Namespace<'p> {
     /// What a dataset holds, whether or not its root directory can be read. A file system is opened once.
     ///
     /// # Errors
-    /// If it cannot be read, or is encrypted.
+    /// If it cannot be read. A file system that is locked is an error; of a volume that is, the size is in clear.
     pub fn open(&self, dataset: &Dataset) -> Result<Held> {
         if let Some(fs) = self.opened().get(&dataset.object) {
             return Ok(Held::FileSystem(fs.clone()));
@@ -265,10 +265,19 @@ impl<'p> Namespace<'p> {
             let volume = if is_replayed { volume.replayed(self.pool()) } else { volume };
             return Ok(Held::Volume(Box::new(volume)));
         }
+        if set.is_locked() {
+            return Err(self.locked(dataset));
+        }
         let fs = FileSystem::open(set).map_err(named)?;
         let fs = if is_replayed { fs.replayed(self.pool(), self.record_size(dataset)) } else { fs };
         self.opened().insert(dataset.object, fs.clone());
         Ok(Held::FileSystem(fs))
+    }
+
+    /// That a dataset is encrypted, and its key was not given.
+    #[must_use]
+    pub fn locked(&self, dataset: &Dataset) -> Error {
+        Error::needs_key(self.dsl.needed_key(dataset))
     }
 
     fn record_size(&self, dataset: &Dataset) -> Result<u64, Loss> {

@@ -1,8 +1,11 @@
 //! All that is below a place, across datasets: a dataset stands in the place of the directory of its name, as if it
 //! were mounted there.
 
+use std::sync::Arc;
+
 use super::{Location, Namespace, Place};
 use crate::dataset::Dataset;
+use crate::error::Error;
 use crate::fs::{self, DirEntry, Inode};
 use crate::object::Loss;
 use crate::volume::Volume;
@@ -39,8 +42,8 @@ pub enum Found {
     Lost(DirEntry, Loss),
     /// Entries of the directory of this path are lost.
     LostEntries(Loss),
-    /// A dataset that cannot be read.
-    LostDataset(String),
+    /// A dataset that cannot be read, or is locked.
+    LostDataset(Arc<Error>),
 }
 
 /// A walk across datasets: see [`Namespace::walk`].
@@ -137,7 +140,7 @@ impl<'n> Walk<'n> {
         let (losses, found) = match self.names.root(dataset) {
             Err(error) => {
                 level(None);
-                (Vec::new(), Found::LostDataset(error.to_string()))
+                (Vec::new(), Found::LostDataset(Arc::new(error)))
             }
             Ok(Place::Lost(why)) => (Vec::new(), Found::LostDataset(why)),
             Ok(Place::Volume(volume)) => (volume.losses.clone(), Found::Volume(volume)),

@@ -1,6 +1,6 @@
 //! A block of a pool by its pointer or by its object: verified and decompressed.
 
-use zfsp::block::{Block, Lost, Store};
+use zfsp::block::{Block, Lost, Store, Why};
 use zfsp::decode::{Decoded, content};
 use zfsp::error::Error;
 use zfsp::object::{Loss, Object};
@@ -15,6 +15,8 @@ use zfsp_grammar::notation::{Notation, Open};
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::exit::{Exit, Failure};
+use crate::common::locked::told;
+use crate::common::opener::Opener;
 use crate::common::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
 use crate::common::pool::{Named, object_set};
 use crate::common::seal::{self, has_sealed_dnodes, is_under_mac};
@@ -36,7 +38,7 @@ pub(crate) struct Found {
     pub(crate) doubts: Vec<String>,
     /// What was left out.
     pub(crate) note: Option<String>,
-    /// They are dnodes of an encrypted dataset: bonuses may be ciphertext.
+    /// They are dnodes of a dataset that is locked: bonuses may be ciphertext.
     pub(crate) is_sealed: bool,
 }
 
@@ -108,21 +110,39 @@ pub(crate) fn of_pointer(store: &Store, pointer: &Pointer, name: String) -> Resu
         structure: content::of_pointer(pointer),
         doubts,
         note: None,
-        is_sealed: is_under_mac(pointer) && pointer.r#type() == ObjectType::DNODE,
+        is_sealed: is_under_mac(pointer) && pointer.r#type() == ObjectType::DNODE && store.key.is_none(),
     })
 }
 
 /// The block of a pointer that was given as text.
-pub(crate) fn of_notation(store: &Store, notation: &Notation) -> Result<Found, Failure> {
-    let Notation { pointer, is_partial, .. } = settle(store, *notation);
+pub(crate) fn of_notation(opener: &Opener, notation: &Notation) -> Result<Found, Failure> {
+    let Notation { pointer, is_partial, .. } = settle(opener.store(), *notation);
     let name = first_copy(&pointer);
-    let found = of_pointer(store, &pointer, name.clone());
-    let mut found = found.map_err(|lost| Failure(Exit::Nothing, format!("{name}: {}", Error::from(lost))))?;
+    let (store, dataset) = opener.choose(&pointer);
+    let mut found =
+        of_pointer(store, &pointer, name.clone()).map_err(|lost| lost_block(&name, lost, is_partial))?;
+    found.note = dataset.map(|dataset| format!("{name}: opened by the key of {dataset}"));
     if is_partial && pointer.level() == 0 {
         // the text does not tell the type
         found.structure = None;
     }
     Ok(found)
+}
+
+/// Why a block that a text names is not there; if it is locked, what to do next.
+pub(crate) fn lost_block(name: &str, lost: Lost, is_partial: bool) -> Failure {
+    if lost.why == Why::Locked {
+        return Failure(Exit::Damaged, locked_block(name, is_partial));
+    }
+    Failure(Exit::Nothing, format!("{name}: {}", Error::from(lost)))
+}
+
+/// That a block is locked: its pointer does not say of which dataset it is.
+pub(crate) fn locked_block(name: &str, is_partial: bool) -> String {
+    if is_partial {
+        return format!("{name}: locked: no key opens it without its salt and IV: give the whole pointer");
+    }
+    format!("{name}: locked: give the key of its dataset: --key DATASET=FILE (or =prompt)")
 }
 
 /// What to call a block: its first copy.
@@ -195,7 +215,8 @@ impl Target {
     /// The bytes that it names: the block, else the content of the object if it has a structure, else its dnode; the
     /// dnode also if that is what is asked for.
     pub(crate) fn read(&self, pool: &Pool, wanted: Option<&str>) -> Result<Found, Failure> {
-        let Named { name, set } = object_set(pool, &self.dataset)?;
+        let Named { name, set, needs } = object_set(pool, &self.dataset)?;
+        let locked = |why: Error| needs.clone().map_or(why, Error::needs_key);
         let object = if self.object == 0 {
             set.meta_dnode.clone()
         } else {
@@ -203,6 +224,7 @@ impl Target {
         };
         let name = format!("{name}:#{}", self.object);
         let is_sealed = has_sealed_dnodes(&set.meta_dnode);
+        let is_locked = set.is_locked() && object.r#type.is_encrypted();
         match self.block {
             Some(blkid) => {
                 if blkid > object.maxblkid || object.size() == 0 {
@@ -213,7 +235,10 @@ impl Target {
                     return Err(Failure(Exit::Nothing, format!("{name} has {has}")));
                 }
                 let pointer = object.pointer(blkid).map_err(failure)?;
-                let block = object.block(blkid).map_err(failure)?;
+                let block = object.block(blkid).map_err(|loss| match Error::from(loss) {
+                    why @ Error::Locked { .. } => Failure::from(locked(why)),
+                    why => why.into(),
+                })?;
                 let doubts =
                     block.faults.iter().map(|fault| format!("{fault}; another copy is right")).collect();
                 let (bytes, order) = (block.bytes, Some(block.order));
@@ -222,12 +247,17 @@ impl Target {
                 let is_sealed = has_sealed_dnodes(&object);
                 Ok(Found { name, bytes, at: 0, order, structure, doubts, note: None, is_sealed })
             }
-            None if wanted == Some("dnode") => Ok(dnode(&object, name, is_sealed)),
+            None if wanted == Some("dnode") => Ok(sealed_dnode(&object, name, is_sealed, &locked)),
             None => match (structure(&object), wanted) {
-                (None, None) => Ok(dnode(&object, name, is_sealed)),
-                (told, Some(wanted)) if told != Some(wanted) && content::BONUSES.contains(&wanted) => {
-                    bonus(&object, name, is_sealed, wanted)
+                (None, None) => Ok(sealed_dnode(&object, name, is_sealed, &locked)),
+                (_, None) if is_locked => {
+                    let note = Some(format!("{name}: its content is locked: this is its dnode"));
+                    Ok(Found { note, ..sealed_dnode(&object, name, is_sealed, &locked) })
                 }
+                (told, Some(wanted)) if told != Some(wanted) && content::BONUSES.contains(&wanted) => {
+                    bonus(&object, name, is_sealed, wanted, &locked)
+                }
+                (_, Some(_)) if is_locked => Err(locked(Error::locked(format!("{name}: locked"))).into()),
                 _ => {
                     let found = whole(&object, name.clone(), MOST_CONTENT);
                     match (found.bytes.is_empty() && found.doubts.is_empty(), wanted) {
@@ -244,8 +274,18 @@ impl Target {
     }
 }
 
+/// The dnode of an object; if its bonus is locked, that is a doubt.
+fn sealed_dnode(object: &Object, name: String, is_sealed: bool, locked: &dyn Fn(Error) -> Error) -> Found {
+    let mut found = dnode(object, name, is_sealed);
+    if is_sealed && object.bonustype.is_encrypted() {
+        let why = Error::locked(format!("{}: its bonus is locked", found.name));
+        found.doubts.push(told(&locked(why)));
+    }
+    found
+}
+
 fn failure(loss: Loss) -> Failure {
-    Failure(Exit::Nothing, Error::from(loss).to_string())
+    Error::from(loss).into()
 }
 
 /// The structure of an object's content.
@@ -273,13 +313,19 @@ pub(crate) fn dnode(object: &Object, name: String, is_sealed: bool) -> Found {
 }
 
 /// The bonus of an object, if it is what is wanted.
-fn bonus(object: &Object, name: String, is_sealed: bool, wanted: &str) -> Result<Found, Failure> {
+fn bonus(
+    object: &Object,
+    name: String,
+    is_sealed: bool,
+    wanted: &str,
+    locked: &dyn Fn(Error) -> Error,
+) -> Result<Found, Failure> {
     let nothing = |why: String| Failure(Exit::Nothing, format!("{name}: no {wanted}: {why}"));
     if object.bonuslen == 0 {
         return Err(nothing("it has no bonus".into()));
     }
     if is_sealed && object.bonustype.is_encrypted() {
-        return Err(nothing("its bonus is encrypted, and it takes the key to read it".into()));
+        return Err(locked(Error::locked(format!("{name}: its bonus is locked"))).into());
     }
     let structure = object.dnode().and_then(|dnode| content::of_bonus(&dnode.bonus));
     if let Some(other) = structure.filter(|name| *name != wanted) {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use zfsp::error::Error;
 
+use crate::common::locked::told;
 use crate::common::output::{ERROR, plain};
 
 /// How a run ends; what is worse is greater.
@@ -38,10 +39,16 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) Exit, pub(crate) String);
 
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let exit = if matches!(error, Error::Locked { .. }) { Exit::Damaged } else { Exit::Nothing };
+        Self(exit, told(error))
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let exit = if matches!(error, Error::Locked { .. }) { Exit::Damaged } else { Exit::Nothing };
-        Self(exit, error.to_string())
+        Self::from(&error)
     }
 }
 

@@ -4,10 +4,13 @@
 pub(crate) mod block;
 pub(crate) mod exit;
 pub(crate) mod hex;
+pub(crate) mod locked;
 pub(crate) mod moment;
 pub(crate) mod number;
+pub(crate) mod opener;
 pub(crate) mod output;
 pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod seal;
 pub(crate) mod show;
+pub(crate) mod user_keys;

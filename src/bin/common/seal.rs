@@ -16,9 +16,11 @@ pub(crate) fn is_under_mac(pointer: &Pointer) -> bool {
     matches!(pointer, Pointer::Encrypted(_) | Pointer::Authenticated(_))
 }
 
-/// Whether `object` holds dnodes of an encrypted dataset.
+/// Whether `object` holds dnodes of an encrypted dataset whose key was not given.
 pub(crate) fn has_sealed_dnodes(object: &Object) -> bool {
-    object.r#type == ObjectType::DNODE && object.pointers.iter().any(is_under_mac)
+    object.r#type == ObjectType::DNODE
+        && object.store().key.is_none()
+        && object.pointers.iter().any(is_under_mac)
 }
 
 /// [`decode::decode`]; where dnodes are sealed, nothing is read into the ciphertext of their bonuses.
@@ -54,7 +56,11 @@ pub(crate) fn decode<'b>(
                 node.value = Value::Symbol(u64::from(kind.0), kind.name());
             }
         } else if name == "bonus" && is_hidden {
-            node.value = Value::says("encrypted: it takes the key to read it");
+            node.value = Value::says("locked: it takes the key to read it");
+            node.problem = None;
+        } else if name == "slack" && is_hidden {
+            // the whole area is encrypted, not only what means something
+            node.value = Value::says("locked, like the bonus");
             node.problem = None;
         }
     }

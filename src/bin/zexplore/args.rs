@@ -6,7 +6,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::user_keys::KeyArg;
+use crate::common::user_keys::KeyArg;
 use crate::{
     bp, cat, config, datasets, diff, dva, errors, extract, find, get, history, keys, label, ls, manifest,
     objset, stat, tree, uberblocks, verify, zil,
@@ -43,7 +43,7 @@ pub(crate) struct Global {
     /// Files and volumes as they will be after the next import: with what their intent logs hold
     #[arg(long, global = true)]
     pub(crate) replay: bool,
-    /// The key of an encryption root, for all datasets that inherit it: a file, or prompt, or - for standard input
+    /// The key of DATASET, and of all with the same encryption root: a file, prompt, or - for standard input
     #[arg(long = "key", value_name = "DATASET=FILE", global = true)]
     pub(crate) keys: Vec<KeyArg>,
     /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}

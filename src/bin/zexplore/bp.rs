@@ -15,7 +15,7 @@ use zfsp_grammar::catalogue::{self, Structure};
 use zfsp_grammar::input::Order;
 use zfsp_grammar::notation::Notation;
 
-use crate::common::block::{first_copy, settle};
+use crate::common::block::{first_copy, locked_block, lost_block, settle};
 use crate::common::exit::{Exit, Failure};
 use crate::common::hex;
 use crate::common::output::print;
@@ -24,7 +24,7 @@ use crate::common::show::{Look, names, structure, tell_troubles, write};
 use crate::copies::Copies;
 use crate::names::Names;
 use crate::session::Session;
-use crate::style::{BAD, GOOD, ODD, TITLE};
+use crate::style::{BAD, GOOD, ODD, TITLE, plain};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -75,9 +75,10 @@ struct Content {
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
     let text = options.pointer.join(" ");
     let notation: Notation = text.parse().map_err(|error| Failure(Exit::Usage, format!("{error}")))?;
-    let store = session.store()?;
-    let notation = settle(&store, notation);
+    let opener = session.opener()?;
+    let notation = settle(opener.store(), notation);
     let pointer = notation.pointer;
+    let (store, opened_by) = opener.choose(&pointer);
     let stored = store.stored(&pointer);
     let block = match &stored {
         Ok(Stored { bytes, .. }) if options.raw => Ok((bytes.clone(), pointer.order())),
@@ -88,12 +89,15 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         Err(lost) => Err(lost.clone()),
     };
     if let Some(path) = &options.dump {
-        let (bytes, _) = block.map_err(|lost| Failure(Exit::Nothing, format!("{pointer}: {lost}")))?;
+        let (bytes, _) = block.map_err(|lost| match lost.why {
+            Why::Locked => lost_block(&first_copy(&pointer), lost, notation.is_partial),
+            _ => Failure(Exit::Nothing, format!("{pointer}: {lost}")),
+        })?;
         return write(path, &bytes).map(|exit| exit.max(session.exit()));
     }
-    let names = Names::of_devices(&store);
-    let copies = pointer.stored().map(|b| Copies::of(&store, &names, &b, &stored));
-    let told = Told { store: &store, notation: &notation, stored: &stored, block: &block, options };
+    let names = Names::of_devices(store);
+    let copies = pointer.stored().map(|b| Copies::of(store, &names, &b, &stored));
+    let told = Told { store, opened_by, notation: &notation, stored: &stored, block: &block, options };
     let exit = told.show(session, copies)?;
     Ok(exit.max(session.exit()))
 }
@@ -101,6 +105,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
 /// All that is known.
 struct Told<'t> {
     store: &'t Store,
+    /// The dataset whose key it takes, if that was given.
+    opened_by: Option<&'t str>,
     notation: &'t Notation,
     stored: &'t Result<Stored, Lost>,
     block: &'t Result<(Vec<u8>, Order), Lost>,
@@ -117,7 +123,7 @@ impl Told<'_> {
             if self.options.raw && self.options.structure.is_none() { None } else { self.structure()? };
         let decoded = match (self.block, chosen) {
             (Ok((bytes, order)), Some(structure)) => {
-                let is_sealed = is_under_mac(&pointer);
+                let is_sealed = is_under_mac(&pointer) && self.store.key.is_none();
                 Some(seal::decode(structure, bytes, 0, Some(*order), 1, is_sealed))
             }
             _ => None,
@@ -197,15 +203,22 @@ impl Told<'_> {
     fn content(&self, structure: Option<&'static str>) -> Content {
         let pointer = &self.notation.pointer;
         let lost = match (self.block, self.stored) {
-            (Err(lost), Ok(_)) if lost.why == Why::Locked => None,
+            (Err(lost), _) if lost.why == Why::Locked => {
+                Some(locked_block(&first_copy(pointer), self.notation.is_partial))
+            }
             (Err(lost), _) => Some(lost.to_string()),
             _ => None,
         };
         let proof = match (pointer.stored(), self.stored, self.block) {
             (Some(b), Ok(stored), Err(lost)) if lost.why == Why::Locked => {
-                format!("{}; encrypted: it takes the key to read it", self.proof(&b, &stored.bytes))
+                format!("{}; locked: it takes the key to read it", self.proof(&b, &stored.bytes))
             }
-            (Some(b), Ok(stored), _) => self.proof(&b, &stored.bytes),
+            (Some(b), Ok(stored), _) => {
+                let key = self
+                    .opened_by
+                    .map(|dataset| format!("; its MAC holds with the key of {}", plain(dataset)));
+                format!("{}{}", self.proof(&b, &stored.bytes), key.unwrap_or_default())
+            }
             (Some(_), Err(_), _) => "lost".into(),
             (None, ..) => match pointer {
                 Pointer::Hole(_) => "a hole: zeros, nothing is stored".into(),
@@ -243,7 +256,7 @@ const MOST_SHOWN: usize = 4096;
 
 fn headline(content: &Content, is_hole: bool) -> String {
     let Content { r#type, level, lsize, psize, proof, lost, structure, .. } = content;
-    let style = match (lost, proof.ends_with("verified") || proof.starts_with("proven")) {
+    let style = match (lost, proof.contains(" verified") || proof.starts_with("proven")) {
         (Some(_), _) => BAD,
         (None, true) => GOOD,
         (None, false) => ODD,

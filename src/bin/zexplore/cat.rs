@@ -6,14 +6,14 @@ use std::ops::Range;
 
 use zfsp::file::{Content, File};
 use zfsp::namespace::escape::{escaped, unescaped};
-use zfsp::namespace::{Links, Place};
+use zfsp::namespace::{Links, Location, Namespace, Place};
 use zfsp::object::Loss;
 use zfsp_grammar::mode::FileType;
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::number::number;
 use crate::common::output::written;
-use crate::place::{PLACES, locate};
+use crate::place::{PLACES, locate_readable};
 use crate::session::Session;
 
 /// Holes are zeros. What is lost ends it with exit code 3.
@@ -44,19 +44,21 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let pool = session.pool()?;
     let names = session.names(&pool);
     let mut out = io::stdout().lock();
-    let mut failures = 0usize;
+    let (mut failures, mut failed) = (0usize, Exit::Well);
     for place in &options.places {
         let name = escaped(&unescaped(place.as_encoded_bytes())).to_string();
-        let file =
-            match locate(session, &names, place, Links::Follow).and_then(|found| file(&name, found.place)) {
-                Ok(file) => file,
-                Err(failure) if options.places.len() == 1 => return Err(failure),
-                Err(Failure(_, why)) => {
-                    session.warn(why);
-                    failures = failures.saturating_add(1);
-                    continue;
-                }
-            };
+        let file = match locate_readable(session, &names, place, Links::Follow)
+            .and_then(|found| file(&names, &name, found))
+        {
+            Ok(file) => file,
+            Err(failure) if options.places.len() == 1 => return Err(failure),
+            Err(Failure(exit, why)) => {
+                session.warn(why);
+                failed = failed.max(exit);
+                failures = failures.saturating_add(1);
+                continue;
+            }
+        };
         let end = options.length.map_or(u64::MAX, |length| options.offset.saturating_add(length));
         let copied = copy(&file, options.offset..end, &mut out, |lost| {
             if options.salvage {
@@ -74,22 +76,23 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         }
     }
     if failures == options.places.len() {
-        return Ok(Exit::Nothing);
+        return Ok(failed);
     }
     written(out.flush())?;
     Ok(session.exit())
 }
 
 /// What has a content.
-fn file(name: &str, place: Place) -> Result<File, Failure> {
-    match place {
+fn file(names: &Namespace<'_>, name: &str, found: Location) -> Result<File, Failure> {
+    match found.place {
+        Place::Volume(volume) if volume.is_locked() => Err(names.locked(&found.dataset).into()),
         Place::Volume(volume) => Ok(volume.data()),
         Place::Inode(inode) if inode.kind() == FileType::REGULAR => Ok(inode.open()),
         Place::Inode(inode) => {
             let what = format!("{name}: a {}: it has no content of its own", inode.kind());
             Err(Failure(Exit::Nothing, what))
         }
-        Place::Lost(why) => Err(Failure(Exit::Nothing, why)),
+        Place::Lost(error) => Err(error.as_ref().into()),
     }
 }
 

@@ -120,7 +120,8 @@ fn older(
 ) -> Result<Option<(Pool, Datasets)>, Failure> {
     let Some(txg) = wanted.txg else { return Ok(None) };
     let alone = Gathering { pools: vec![devices.clone()], ..Gathering::default() };
-    let pool = Pool::open(alone, &pool::Options { txg: Some(txg), ..pool::Options::default() })?;
+    let mut pool = Pool::open(alone, &pool::Options { txg: Some(txg), ..pool::Options::default() })?;
+    session.unlock_or_tell(&mut pool);
     for trouble in &pool.troubles {
         session.warn(format_args!("txg {txg}: {trouble}"));
     }

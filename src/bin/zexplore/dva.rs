@@ -62,19 +62,20 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
-    let store = session.store()?;
+    let opener = session.opener()?;
+    let store = opener.store();
     let Options { place, look, .. } = options;
     let birth = options.birth.unwrap_or(Extent::ANY_BIRTH);
-    place.misfits(&store).iter().for_each(|misfit| session.warn(misfit));
+    place.misfits(store).iter().for_each(|misfit| session.warn(misfit));
     if options.is_where {
-        return whereabouts(session, &store, place, birth);
+        return whereabouts(session, store, place, birth);
     }
     let part = match (options.copy, options.child) {
         (Some(n), _) => Part::Copy(n),
         (_, Some(n)) => Part::Child(n),
         _ => Part::Whole,
     };
-    let Raw { mut bytes, doubts } = place.read(&store, birth, part)?;
+    let Raw { mut bytes, doubts } = place.read(store, birth, part)?;
     doubts.iter().for_each(|doubt| session.warn(doubt));
     if !doubts.is_empty() && options.birth.is_none() {
         anstream::eprintln!(
@@ -84,7 +85,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let mut compression = None;
     let is_gang = options.gang || place.flags.gang;
     if is_gang {
-        let whole = gang(session, &store, place, &bytes)?;
+        let whole = gang(session, store, place, &bytes)?;
         let is_shown = options.dump.is_some() || options.structure.is_some() || options.decompress.is_some();
         if !is_shown && !place.flags.raw {
             return look

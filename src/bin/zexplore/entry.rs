@@ -1,16 +1,18 @@
 //! What a listing shows of a file, a directory, a dataset.
 
 use anstyle::{AnsiColor, Style};
+use zfsp::error::Error;
 use zfsp::fs::Inode;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::escaped;
-use zfsp::namespace::{Entry, Found};
+use zfsp::namespace::{Entry, Found, Namespace};
 use zfsp_grammar::device::Device;
 use zfsp_grammar::fuid::Fuid;
 use zfsp_grammar::mode::{FileType, Mode};
 use zfsp_grammar::quantity::utc;
 use zfsp_grammar::znode::Time;
 
+use crate::common::locked::noted;
 use crate::session::Session;
 use crate::style::{BAD, DIM, size, styled};
 use crate::table::{Align, Cell};
@@ -54,10 +56,14 @@ impl Row {
         let dataset = is_dataset.then(|| entry.dataset.name.clone());
         let (kind, stat, note) = match &entry.found {
             Found::Inode(inode) => (inode.kind(), Some(Stat::of(inode)), dataset),
-            Found::Volume(volume) => (FileType::BLOCK, Some(Stat::of_volume(volume.size)), dataset),
+            Found::Volume(volume) => {
+                let locked = if volume.is_locked() { ": locked" } else { "" };
+                let note = dataset.map(|name| format!("{name}{locked}"));
+                (FileType::BLOCK, Some(Stat::of_volume(volume.size)), note)
+            }
             Found::Lost(dirent, loss) => (dirent.kind(), None, Some(loss.to_string())),
             Found::LostEntries(loss) => (FileType::NONE, None, Some(loss.to_string())),
-            Found::LostDataset(why) => (FileType::DIRECTORY, None, Some(why.clone())),
+            Found::LostDataset(why) => (FileType::DIRECTORY, None, Some(noted(why))),
         };
         Self { name, kind, is_dataset, stat, note }
     }
@@ -173,7 +179,7 @@ impl Stat {
 }
 
 /// Says what of it is lost.
-pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
+pub(crate) fn lost(session: &mut Session<'_>, names: &Namespace<'_>, entry: &Entry<'_>) {
     let path = escaped(&entry.path);
     entry.losses.iter().for_each(|loss| session.warn(format_args!("{}: {loss}", entry.dataset.name)));
     match &entry.found {
@@ -182,7 +188,7 @@ pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
             session.warn(format_args!("entries are missing: {loss}"))
         }
         Found::LostEntries(loss) => session.warn(format_args!("{path}: entries are missing: {loss}")),
-        Found::LostDataset(why) => session.warn(why),
+        Found::LostDataset(error) => session.lose(error),
         Found::Inode(inode) => {
             let attributes = &inode.attributes;
             attributes.losses.iter().for_each(|loss| session.warn(format_args!("{path}: {loss}")));
@@ -191,6 +197,7 @@ pub(crate) fn lost(session: &mut Session<'_>, entry: &Entry<'_>) {
             let acl = if attributes.flags.acl_trivial() { None } else { inode.acl().err() };
             target.iter().chain(&acl).for_each(|loss| session.warn(format_args!("{path}: {loss}")));
         }
+        Found::Volume(volume) if volume.is_locked() => session.lose(&names.locked(entry.dataset)),
         Found::Volume(_) => {}
     }
 }
@@ -204,6 +211,9 @@ pub(crate) fn line(entry: &Entry<'_>, depth: Depth) -> Line {
             Line { path: Some(escaped(path).to_string()), ..Line::of_volume(dataset, volume, depth) }
         }
         Found::Lost(_, loss) | Found::LostEntries(loss) => Line::of_loss(dataset, path, loss),
-        Found::LostDataset(why) => Line::of_loss(dataset, path, why),
+        Found::LostDataset(error) => {
+            let locked = matches!(**error, Error::Locked { .. });
+            Line { locked, ..Line::of_loss(dataset, path, error) }
+        }
     }
 }

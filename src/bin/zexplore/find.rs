@@ -174,7 +174,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
                 let location = locate(session, &names, place, Links::Follow)?;
                 let place = unescaped(place.as_encoded_bytes());
                 names.walk(&location, usize::MAX).try_for_each(|entry| {
-                    lost(session, &entry);
+                    lost(session, &names, &entry);
                     let path = joined(&place, &entry.path);
                     let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
                     match wanted.has(&entry, name) {

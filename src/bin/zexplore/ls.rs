@@ -4,9 +4,11 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use zfsp::dataset::Dataset;
+use zfsp::error::Error;
 use zfsp::fs::FileSystem;
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::{escaped, unescaped};
@@ -104,14 +106,27 @@ struct Below<'l> {
     /// From the root of its dataset on.
     path: Vec<u8>,
     dataset: &'l Dataset,
-    fs: FileSystem,
-    number: u64,
+    what: What,
+}
+
+/// What is to be listed.
+enum What {
+    /// A directory, by its number.
+    Directory(FileSystem, u64),
+    /// The datasets below one that is lost or locked.
+    Lost(Arc<Error>),
 }
 
 impl<'l, W: Write> Listing<'l, '_, W> {
     fn places(&mut self, places: &[(Vec<u8>, Location)]) -> io::Result<()> {
         let is_listed = |location: &Location| {
-            !self.options.directory && matches!(&location.place, Place::Inode(inode) if inode.is_directory())
+            let is_directory = match &location.place {
+                Place::Inode(inode) => inode.is_directory(),
+                Place::Volume(_) => false,
+                // datasets are below
+                Place::Lost(_) => true,
+            };
+            is_directory && !self.options.directory
         };
         let (directories, others): (Vec<_>, Vec<_>) =
             places.iter().partition(|(_, location)| is_listed(location));
@@ -139,17 +154,21 @@ impl<'l, W: Write> Listing<'l, '_, W> {
         }
         let mut left = self.entries(name, location)?;
         left.reverse();
-        while let Some(Below { name, path, dataset, fs, number }) = left.pop() {
+        while let Some(Below { name, path, dataset, what }) = left.pop() {
+            let number = if let What::Directory(_, number) = &what { *number } else { 0 };
             if !self.seen.insert((dataset.object, number)) {
                 self.session.warn(format_args!("{}: this directory is listed elsewhere", escaped(&name)));
                 continue;
             }
             self.blank()?;
             self.title(&name, has_title)?;
-            match fs.inode(number) {
-                Ok(inode) => {
-                    let (dataset, place) = (dataset.clone(), Place::Inode(Box::new(inode)));
-                    let inner = Location { dataset, path, crosses: location.crosses, place };
+            let place = match what {
+                What::Directory(fs, number) => fs.inode(number).map(|inode| Place::Inode(Box::new(inode))),
+                What::Lost(error) => Ok(Place::Lost(error)),
+            };
+            match place {
+                Ok(place) => {
+                    let inner = Location { dataset: dataset.clone(), path, crosses: location.crosses, place };
                     left.extend(self.entries(&name, &inner)?.into_iter().rev());
                 }
                 Err(loss) => self.session.warn(format_args!("{}: {loss}", escaped(&name))),
@@ -177,17 +196,13 @@ impl<'l, W: Write> Listing<'l, '_, W> {
             if is_hidden {
                 continue;
             }
-            if let Found::Inode(inode) = &entry.found
-                && inode.is_directory()
-                && self.options.recursive
-            {
+            if let Some(what) = self.below(&entry, location.crosses).filter(|_| self.options.recursive) {
                 let path = if entry.is_dataset {
                     b"/".to_vec()
                 } else {
                     [&location.path, b"/".as_slice(), &entry.path].concat()
                 };
-                let (name, fs) = (joined(name, &entry.path), inode.fs().clone());
-                below.push(Below { name, path, dataset: entry.dataset, fs, number: inode.number });
+                below.push(Below { name: joined(name, &entry.path), path, dataset: entry.dataset, what });
             }
             self.take(&entry, name, &mut rows);
         }
@@ -195,9 +210,26 @@ impl<'l, W: Write> Listing<'l, '_, W> {
         Ok(below)
     }
 
+    /// What is to be listed below an entry, if anything is.
+    fn below(&self, entry: &Entry<'_>, crosses: bool) -> Option<What> {
+        match &entry.found {
+            Found::Inode(inode) if inode.is_directory() => {
+                Some(What::Directory(inode.fs().clone(), inode.number))
+            }
+            Found::LostDataset(error) => {
+                let (dataset, path) = (entry.dataset.clone(), b"/".to_vec());
+                let place = Place::Lost(error.clone());
+                let has_more =
+                    self.names.walk(&Location { dataset, path, crosses, place }, 1).nth(1).is_some();
+                has_more.then(|| What::Lost(error.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// Makes a row of an entry, with its line of JSON if a program reads it.
     fn take(&mut self, entry: &Entry<'_>, place: &[u8], rows: &mut Vec<(Row, Vec<u8>)>) {
-        lost(self.session, entry);
+        lost(self.session, self.names, entry);
         if matches!(entry.found, Found::LostEntries(_)) {
             return;
         }

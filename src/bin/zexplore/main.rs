@@ -44,7 +44,6 @@ mod summary;
 mod table;
 mod tree;
 mod uberblocks;
-mod user_keys;
 mod vdevs;
 mod verify;
 mod zil;

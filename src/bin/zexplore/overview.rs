@@ -1,9 +1,9 @@
 //! What a pool holds, in a few numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use zfsp::dataset::{Dataset, Datasets};
+use zfsp::dataset::{Dataset, Dsl};
 use zfsp::objset::ObjectSet;
 use zfsp::pool::Pool;
 use zfsp::zap::Zap;
@@ -30,6 +30,10 @@ pub(crate) struct Overview {
     pub(crate) others: usize,
     /// Live datasets that are encrypted.
     pub(crate) encrypted: Vec<String>,
+    /// Those of them whose key was not given.
+    pub(crate) locked: Vec<String>,
+    /// Datasets whose keys open all that are encrypted.
+    pub(crate) encryption_roots: usize,
     /// Live datasets with writes that are only in their intent log.
     pub(crate) unreplayed: Vec<String>,
     /// The live datasets, those that take most space first.
@@ -69,7 +73,8 @@ pub(crate) struct Checkpoint {
 impl Overview {
     /// Of this pool on these vdevs.
     pub(crate) fn of(pool: &Pool, vdevs: &VdevFacts) -> Self {
-        let datasets = Datasets::of(pool);
+        let dsl = Dsl::of(pool);
+        let datasets = &dsl.datasets;
         let mut all =
             Self { losses: datasets.losses.iter().map(ToString::to_string).collect(), ..Self::default() };
         match pool.checkpoint_uberblock() {
@@ -78,6 +83,9 @@ impl Overview {
         }
         let visible = || datasets.all.iter().filter(|set| !set.is_hidden);
         all.snapshots = visible().filter(|set| set.is_snapshot()).count();
+        let roots: BTreeSet<u64> =
+            visible().filter_map(|set| Some(dsl.encryption(&set.dir).ok()??.root)).collect();
+        all.encryption_roots = roots.len();
         let mut dirs: BTreeMap<u64, DslDir> = BTreeMap::new();
         for set in visible().filter(|set| !set.is_snapshot()) {
             all.live(pool, set);
@@ -113,6 +121,9 @@ impl Overview {
     fn live(&mut self, pool: &Pool, set: &Dataset) {
         match set.objset(pool) {
             Ok(objset) => {
+                if objset.is_locked() {
+                    self.locked.push(set.name.clone());
+                }
                 match objset.r#type {
                     ObjsetType::ZFS => self.filesystems = self.filesystems.saturating_add(1),
                     ObjsetType::ZVOL => self.volumes = self.volumes.saturating_add(1),

@@ -26,10 +26,29 @@ pub(crate) fn locate(
     links: Links,
 ) -> Result<Location, Failure> {
     let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
+    tell(session, &location);
+    Ok(location)
+}
+
+/// The same for who can do nothing with a dataset that is lost or locked.
+pub(crate) fn locate_readable(
+    session: &mut Session<'_>,
+    names: &Namespace<'_>,
+    place: &OsString,
+    links: Links,
+) -> Result<Location, Failure> {
+    let location = names.locate(&unescaped(place.as_encoded_bytes()), links)?;
+    if let Place::Lost(error) = &location.place {
+        return Err(error.as_ref().into());
+    }
+    tell(session, &location);
+    Ok(location)
+}
+
+fn tell(session: &mut Session<'_>, location: &Location) {
     match &location.place {
         Place::Inode(inode) => inode.fs().losses().iter().for_each(|loss| session.warn(loss)),
         Place::Volume(volume) => volume.losses.iter().for_each(|loss| session.warn(loss)),
-        Place::Lost(why) => session.warn(why),
+        Place::Lost(error) => session.lose(error),
     }
-    Ok(location)
 }

@@ -1,11 +1,11 @@
 //! From the command line to the pool: devices are opened and sorted, and what is wrong goes to standard error.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::Serialize;
-use zfsp::block::Store;
-use zfsp::error::Error;
+use zfsp::error::{Error, NeededKey};
 use zfsp::keyring::{Attempt, UserKey};
 use zfsp::namespace::Namespace;
 use zfsp::pool::{self, Devices, Gathering, Pool};
@@ -13,9 +13,11 @@ use zfsp::pool::{self, Devices, Gathering, Pool};
 use crate::args::Global;
 use crate::common;
 use crate::common::exit::{Exit, Failure};
+use crate::common::locked::told;
+use crate::common::opener::Opener;
 use crate::common::output::{WARNING, plain, print, print_json};
+use crate::common::user_keys;
 use crate::said::Said;
-use crate::user_keys;
 
 /// A run of the program: what it was asked for, and how it went so far.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Session<'a> {
     pub(crate) global: &'a Global,
     exit: Exit,
     said: Said,
+    /// Datasets that were told to be locked.
+    locked: BTreeSet<String>,
     keys: Vec<UserKey>,
 }
 
@@ -40,7 +44,7 @@ impl<'a> Session<'a> {
     /// Reads the keys that are in files, and asks for those that are to be typed.
     pub(crate) fn new(global: &'a Global) -> Result<Self, Failure> {
         let keys = user_keys::read(&global.keys, &global.key_files)?;
-        Ok(Self { global, exit: Exit::Well, said: Said::default(), keys })
+        Ok(Self { global, exit: Exit::Well, said: Said::default(), locked: BTreeSet::new(), keys })
     }
 
     /// The devices that the paths lead to, sorted by pools.
@@ -100,36 +104,32 @@ impl<'a> Session<'a> {
         for trouble in &pool.troubles {
             self.warn(trouble);
         }
-        for Attempt { dataset, refused, hint, .. } in self.unlock(&mut pool) {
-            refused.iter().for_each(|(name, refusal)| self.warn(format_args!("{name}: {refusal}")));
-            hint.iter().for_each(|hint| self.warn(format_args!("{dataset}: {hint}")));
-        }
+        self.unlock_or_tell(&mut pool);
         Ok(pool)
+    }
+
+    /// Opens the datasets of that pool whose keys were given. What a key does not open is a warning.
+    pub(crate) fn unlock_or_tell(&mut self, pool: &mut Pool) {
+        for attempt in self.unlock(pool) {
+            common::pool::refusals(&attempt).for_each(|refusal| self.warn(refusal));
+        }
     }
 
     /// Opens the datasets of that pool whose keys were given. What became of each key is told.
     pub(crate) fn unlock(&mut self, pool: &mut Pool) -> Vec<Attempt> {
-        // a file may hold the keys of several pools
-        let is_meant = |key: &&UserKey| key.dataset.split(['/', '@']).next() == Some(&pool.name);
-        let keys: Vec<UserKey> = self.keys.iter().filter(is_meant).cloned().collect();
-        if keys.is_empty() && !self.keys.is_empty() {
-            let name = plain(&pool.name);
-            self.warn(format_args!(
-                "no key was given for pool {name}: keys are for datasets, by their whole names"
-            ));
-        }
-        if keys.is_empty() { Vec::new() } else { pool.unlock(&keys) }
+        let keys = self.keys.clone();
+        common::pool::unlock(pool, &keys, &mut |what| self.warn(what))
     }
 
     /// What blocks of the pool are read with. Where no state of it can be read, the labels alone tell where they lie.
-    pub(crate) fn store(&mut self) -> Result<Arc<Store>, Failure> {
+    pub(crate) fn opener(&mut self) -> Result<Opener, Failure> {
         let found = self.find()?;
         match self.open(&found.devices) {
-            Ok(pool) => Ok(pool.store),
+            Ok(pool) => Ok(Opener::of(&pool)),
             Err(error @ Error::Corrupt { .. }) => {
                 self.warn(error);
                 self.warn("the vdevs are taken as the labels describe them: what was removed or expanded is not known");
-                Ok(Arc::new(found.devices.store()))
+                Ok(Opener::plain(Arc::new(found.devices.store())))
             }
             Err(error) => Err(error.into()),
         }
@@ -146,6 +146,24 @@ impl<'a> Session<'a> {
     pub(crate) fn warn(&mut self, what: impl Display) {
         if let Some(what) = self.said.once(&what.to_string()) {
             anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&what));
+        }
+        self.exit = self.exit.max(Exit::Damaged);
+    }
+
+    /// The same of an error. Of a dataset that is locked it is said once, with its snapshots.
+    pub(crate) fn lose(&mut self, error: &Error) {
+        if let Error::Locked { needs: Some(key), .. } = error {
+            self.lock(key);
+        } else {
+            self.warn(error);
+        }
+    }
+
+    /// A dataset is locked: that is said once, with its snapshots.
+    pub(crate) fn lock(&mut self, key: &NeededKey) {
+        let head = key.dataset.split('@').next().unwrap_or_default();
+        if self.locked.insert(head.into()) {
+            self.warn(told(&Error::needs_key(key.clone())));
         }
         self.exit = self.exit.max(Exit::Damaged);
     }

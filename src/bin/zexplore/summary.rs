@@ -82,7 +82,11 @@ pub(crate) fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
                 anstream::eprintln!("{}", plain(&error.to_string()));
                 continue;
             }
-            pool => pool,
+            Ok(mut pool) => {
+                session.unlock_or_tell(&mut pool);
+                Ok(pool)
+            }
+            failed => failed,
         };
         let mut all = PoolFacts::of(devices, pool, &gathering);
         all.advise(session, &gathering, several);
@@ -436,6 +440,13 @@ fn overview_lines(overview: &Overview, line: &mut impl FnMut(&str, Cell)) {
     }
     if !overview.encrypted.is_empty() {
         line("encrypted", few(&overview.encrypted).into());
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let roots = count(overview.encryption_roots, "encryption root");
+        let locked = match overview.locked.len() {
+            0 => "no dataset is locked".into(),
+            n => format!("{} locked: zexplore keys", count(n, "dataset")),
+        };
+        line("keys", format!("{roots}, {locked}").into());
     }
     if !overview.unreplayed.is_empty() {
         let what = format!("not replayed: the last writes of {}", few(&overview.unreplayed));

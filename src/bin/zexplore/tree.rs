@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use zfsp::manifest::{self, Depth};
 use zfsp::namespace::escape::unescaped;
-use zfsp::namespace::{Entry, Found, Links};
+use zfsp::namespace::{Entry, Found, Links, Namespace};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
@@ -36,14 +36,14 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let place = unescaped(options.place.as_encoded_bytes());
     let mut out = BufWriter::new(anstream::stdout().lock());
     let walk = names.walk(&location, options.depth.unwrap_or(usize::MAX));
-    let result = draw(session, options, walk, &place, &mut out).and_then(|()| out.flush());
+    let result = draw(session, options, (&names, walk), &place, &mut out).and_then(|()| out.flush());
     Ok(written(result)?.max(session.exit()))
 }
 
 fn draw<'n>(
     session: &mut Session<'_>,
     options: &Options,
-    walk: impl Iterator<Item = Entry<'n>>,
+    (names, walk): (&Namespace<'_>, impl Iterator<Item = Entry<'n>>),
     place: &[u8],
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -51,7 +51,7 @@ fn draw<'n>(
     // of each directory on the way: whether it is the last one where it stands
     let mut lasts: Vec<bool> = Vec::new();
     for entry in walk {
-        lost(session, &entry);
+        lost(session, names, &entry);
         if session.global.json {
             manifest::write(&line(&entry, Depth::Attributes), &mut *out)?;
             continue;
@@ -59,7 +59,11 @@ fn draw<'n>(
         if matches!(entry.found, Found::LostEntries(_)) {
             continue;
         }
-        let is_directory = matches!(&entry.found, Found::Inode(inode) if inode.is_directory());
+        let is_directory = match &entry.found {
+            Found::Inode(inode) => inode.is_directory(),
+            // there are no others whose type is not known
+            found => matches!(found, Found::LostDataset(_)),
+        };
         let depth = entry.depth;
         match depth {
             0 => {}

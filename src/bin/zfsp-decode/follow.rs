@@ -4,7 +4,6 @@ use std::io::Write;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
-use zfsp::block::Store;
 use zfsp::decode::Decoded;
 use zfsp::view::json;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Pointer};
@@ -14,6 +13,7 @@ use zfsp_grammar::input::{Input, Parse};
 use crate::args::Args;
 use crate::common::block::{Found, of_pointer};
 use crate::common::exit::{Exit, Failure};
+use crate::common::opener::Opener;
 use crate::common::output::{ERROR, print, written};
 use crate::common::show::tell_troubles;
 
@@ -36,9 +36,14 @@ struct Below {
 }
 
 /// Shows what is decoded, and what it points to, `levels` deep.
-pub(crate) fn run(args: &Args, store: &Store, decoded: &Decoded<'_>, levels: usize) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &Args,
+    opener: &Opener,
+    decoded: &Decoded<'_>,
+    levels: usize,
+) -> Result<Exit, Failure> {
     let mut left = MOST_BLOCKS;
-    let (below, more) = follow(store, decoded, levels, &mut left);
+    let (below, more) = follow(opener, decoded, levels, &mut left);
     let exit = if args.json {
         let document = Document { decoded: Some(decoded), pointer: None, below: &below };
         written(serde_json::to_writer_pretty(anstream::stdout().lock(), &document).map_err(Into::into))?;
@@ -72,7 +77,7 @@ fn tell(below: &Below) -> bool {
 }
 
 /// What the pointers in the tree lead to, and how many more there are.
-fn follow(store: &Store, decoded: &Decoded<'_>, levels: usize, left: &mut usize) -> (Vec<Below>, usize) {
+fn follow(opener: &Opener, decoded: &Decoded<'_>, levels: usize, left: &mut usize) -> (Vec<Below>, usize) {
     let Some(levels) = levels.checked_sub(1) else { return (Vec::new(), 0) };
     let pointers = pointers(decoded);
     let mut all = Vec::new();
@@ -81,9 +86,10 @@ fn follow(store: &Store, decoded: &Decoded<'_>, levels: usize, left: &mut usize)
         *left = rest;
         let at = decoded.tree.nodes.get(*k).map_or(0, |node| node.at);
         let path = decoded.tree.path(*k);
+        let (store, _) = opener.choose(pointer);
         let found = of_pointer(store, pointer, path.clone()).map_err(|lost| lost.to_string());
         let (below, more) = match found.as_ref().ok().and_then(decode) {
-            Some(decoded) => follow(store, &decoded, levels, left),
+            Some(decoded) => follow(opener, &decoded, levels, left),
             None => (Vec::new(), 0),
         };
         all.push(Below { path, at, pointer: *pointer, found, below, more });

@@ -20,6 +20,7 @@ mod source;
 
 use args::Args;
 use common::exit::{Exit, Failure, end};
+use common::opener::Opener;
 use common::output::{ERROR, print};
 use common::seal;
 use common::show::structure;
@@ -74,7 +75,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure(Exit::Nothing, format!("{path} at {place:#x}: {problem}{hint}")));
     }
     let exit = match (&source.pool, args.origin.follow) {
-        (Some(pool), Some(levels)) => follow::run(args, &pool.store, &decoded, levels)?,
+        (Some(pool), Some(levels)) => follow::run(args, &Opener::of(pool), &decoded, levels)?,
         _ => args.look.show(args.json, &decoded, &source.name)?,
     };
     Ok(if source.is_damaged { exit.max(Exit::Damaged) } else { exit })

@@ -16,8 +16,9 @@ use zfsp_grammar::uberblock::UBERBLOCK_MAGIC;
 
 use crate::args::{Args, Origin};
 use crate::common::block::{self, Found};
+use crate::common::opener::Opener;
 use crate::common::output::WARNING;
-use crate::common::pool;
+use crate::common::{pool, user_keys};
 use crate::{ERROR, Exit, Failure, blkptr_bytes, name_of};
 
 /// The bytes to decode.
@@ -31,7 +32,7 @@ pub(crate) struct Source {
     pub(crate) bytes: Vec<u8>,
     /// Whether some of them were lost, or may be wrong: standard error has said so.
     pub(crate) is_damaged: bool,
-    /// They are dnodes of an encrypted dataset: bonuses may be ciphertext.
+    /// They are dnodes of a dataset that is locked: bonuses may be ciphertext.
     pub(crate) is_sealed: bool,
     /// What the way to the bytes tells of them.
     pub(crate) structure: Option<&'static str>,
@@ -79,18 +80,19 @@ impl Source {
 
     /// A block of a pool.
     fn of_pool(args: &Args, structure: &str) -> Result<Self, Failure> {
-        let Origin { paths, pool, txg, checkpoint, dva, bp, object, .. } = &args.origin;
+        let Origin { paths, pool, txg, checkpoint, keys, key_files, dva, bp, object, .. } = &args.origin;
+        let keys = user_keys::read(keys, key_files)?;
         let mut is_damaged = false;
         let mut warn = |what: String| {
             anstream::eprintln!("{WARNING}zfsp-decode:{WARNING:#} {what}");
             is_damaged = true;
         };
         let options = Options { pool: pool.clone(), txg: *txg, checkpoint: *checkpoint };
-        let pool = pool::open(paths, &options, &mut warn)?;
+        let pool = pool::open(paths, &options, &keys, &mut warn)?;
         let wanted = Some(structure).filter(|name| *name != "auto");
         let found = match (dva, bp, object) {
             (Some(place), ..) => block::of_place(&pool.store, place)?,
-            (_, Some(notation), _) => block::of_notation(&pool.store, notation)?,
+            (_, Some(notation), _) => block::of_notation(&Opener::of(&pool), notation)?,
             (_, _, Some(target)) => target.read(&pool, wanted)?,
             _ => return Err(Failure(Exit::Usage, "say which block: --dva, --bp or --object".into())),
         };

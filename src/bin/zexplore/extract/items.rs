@@ -112,7 +112,7 @@ impl Iterator for Items<'_> {
         if let Some(event) = self.left.pop_front() {
             return Some(event);
         }
-        let Entry { path, name, depth, found, losses, .. } = self.walk.next()?;
+        let Entry { path, name, depth, dataset, found, losses, .. } = self.walk.next()?;
         if let Some(why) = objection(&name).filter(|_| depth > 0) {
             // the names in a directory may be lost even so
             if !matches!(found, Found::LostEntries(_)) {
@@ -122,12 +122,15 @@ impl Iterator for Items<'_> {
         }
         let what = match found {
             Found::Inode(inode) => What::Inode(inode),
+            Found::Volume(volume) if volume.is_locked() => {
+                return Some(Event::Note(Note::of_dataset(&path, &self.names.locked(dataset))));
+            }
             Found::Volume(volume) => What::Volume(volume),
             Found::Lost(_, loss) => return Some(Event::Note(Note::lost(&path, "file", loss))),
             Found::LostEntries(loss) => return Some(Event::Note(Note::lost(&path, "entries", loss))),
-            Found::LostDataset(why) => {
+            Found::LostDataset(error) => {
                 let what = What::Lost(self.names.pool().store.clone());
-                let note = Event::Note(Note::lost(&path, "dataset", why));
+                let note = Event::Note(Note::of_dataset(&path, &error));
                 self.left.push_back(Event::Item(Item { path, name, depth, what }));
                 return Some(note);
             }

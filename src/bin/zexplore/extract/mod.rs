@@ -19,7 +19,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use zfsp::namespace::{Links, Namespace};
+use zfsp::namespace::{Links, Namespace, Place};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::{print, print_json};
@@ -107,6 +107,9 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let pool = session.pool()?;
     let names = session.names(&pool);
     let location = locate(session, &names, &options.place, Links::Keep)?;
+    if matches!(&location.place, Place::Volume(volume) if volume.is_locked()) {
+        return Err(names.locked(&location.dataset).into());
+    }
     crate::interrupt::watch();
     let mut record = match (&options.tar, &options.dest) {
         (Some(file), _) => {

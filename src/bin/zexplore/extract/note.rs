@@ -6,6 +6,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
+use zfsp::error::{Error, NeededKey};
 use zfsp::namespace::escape::escaped;
 
 /// Something about a file that is not in the result, or not as it was.
@@ -21,7 +22,9 @@ pub(super) struct Note {
     /// Why it is not there, or what it is.
     pub(super) says: Vec<String>,
     /// Why what could be there is not.
-    because: Option<String>,
+    because: Option<Box<str>>,
+    /// The key without which a dataset is locked.
+    pub(super) needs: Option<Box<NeededKey>>,
 }
 
 /// How bad it is.
@@ -41,6 +44,15 @@ impl Note {
         Self::new(Kind::Lost, path, what, vec![why.to_string()])
     }
 
+    /// A dataset that cannot be read, or is locked.
+    pub(super) fn of_dataset(path: &[u8], error: &Error) -> Self {
+        let needs = match error {
+            Error::Locked { needs, .. } => needs.clone(),
+            _ => None,
+        };
+        Self { needs, ..Self::lost(path, "dataset", error) }
+    }
+
     pub(super) fn refused(path: &[u8], what: &'static str, why: impl fmt::Display) -> Self {
         Self::new(Kind::Refused, path, what, vec![why.to_string()])
     }
@@ -54,7 +66,7 @@ impl Note {
         let name = escaped(name);
         // as getfattr and setfattr write it
         let values = vec![format!("{name}=0s{}", BASE64.encode(value))];
-        let because = Some(format!("{name}: its owner is not kept"));
+        let because = Some(format!("{name}: its owner is not kept").into());
         Self { because, ..Self::only_here(path, "xattr", values) }
     }
 
@@ -64,7 +76,7 @@ impl Note {
     }
 
     fn new(kind: Kind, path: &[u8], what: &'static str, says: Vec<String>) -> Self {
-        Self { kind, path: path.to_vec(), what, range: None, says, because: None }
+        Self { kind, path: path.to_vec(), what, range: None, says, because: None, needs: None }
     }
 
     /// As a line of the sidecar.
@@ -79,7 +91,9 @@ impl Note {
             what: self.what,
             offset: self.range.as_ref().map(|range| range.start),
             length: self.range.as_ref().map(length),
-            reason: (self.kind != Kind::OnlyHere).then(says).or_else(|| self.because.clone()),
+            reason: (self.kind != Kind::OnlyHere)
+                .then(says)
+                .or_else(|| self.because.as_deref().map(str::to_owned)),
             values: (self.kind == Kind::OnlyHere).then_some(&self.says),
         };
         serde_json::to_string(&line).unwrap_or_default()

@@ -123,6 +123,11 @@ impl<'s, 'g> Record<'s, 'g> {
             Kind::OnlyHere => (only_here, None),
         };
         *count = count.saturating_add(1);
+        if let Some(key) = &note.needs {
+            let Self { session, progress, .. } = self;
+            progress.aside(|| session.lock(key));
+        }
+        let told = told.filter(|_| note.needs.is_none());
         let warning = told.and_then(|told| {
             *told = told.saturating_add(1);
             match *told {

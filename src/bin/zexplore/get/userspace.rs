@@ -41,6 +41,10 @@ pub(super) fn run(
     let mut all = Vec::new();
     for item in items {
         let Item::Dataset(set) = item else { continue };
+        if set.objset(dsl.pool).is_ok_and(|objects| objects.is_locked()) {
+            session.lock(&dsl.needed_key(set));
+            continue;
+        }
         let usage = dsl.usage(set);
         for loss in &usage.losses {
             session.warn(format!("{}: {loss}", plain(&set.name)));

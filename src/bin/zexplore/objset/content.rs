@@ -72,6 +72,13 @@ pub(super) fn content(object: &Object, form: &Form<'_>, most: u64) -> Told {
     told
 }
 
+/// What there is to say of content that is ciphertext: a spill block is, too.
+pub(super) fn locked(object: &Object) -> Told {
+    let spill = if object.spill.is_some() { ", and so is its spill block" } else { "" };
+    let told = said(&format!("{:#x} bytes of {}: locked{spill}", object.size(), object.r#type));
+    Told { json: json!({ "locked": true }), ..told }
+}
+
 fn said(what: &str) -> Told {
     Told { text: format!("{DIM}{what}{DIM:#}\n"), ..Told::default() }
 }

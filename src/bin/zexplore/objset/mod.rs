@@ -9,12 +9,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use zfsp::dataset::Datasets;
-use zfsp::error::Error;
+use zfsp::error::{Error, NeededKey};
 use zfsp::object::{Loss, Object};
 use zfsp::objset::ObjectSet;
 use zfsp::pool::Pool;
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Pointer};
 use zfsp_grammar::dnode::SLOT_SIZE;
+use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::block::{self, Found, MOST_CONTENT};
 use crate::common::exit::{Exit, Failure};
@@ -115,7 +116,7 @@ struct View<'v, 's> {
 impl View<'_, '_> {
     /// The MOS, and every dataset that names lead to.
     fn all(&mut self) -> Result<(), Failure> {
-        self.set(&Named { name: MOS.into(), set: self.pool.mos.clone() })?;
+        self.set(&Named::mos(self.pool))?;
         let datasets = Datasets::of(self.pool);
         for loss in &datasets.losses {
             self.session.warn(loss);
@@ -125,8 +126,8 @@ impl View<'_, '_> {
             if dataset.phys.bp.is_hole() {
                 continue;
             }
-            match dataset.objset(self.pool) {
-                Ok(set) => self.set(&Named { name: dataset.name.clone(), set })?,
+            match Named::of(self.pool, dataset) {
+                Ok(named) => self.set(&named)?,
                 Err(loss) => self.session.warn(format!("{}: {loss}", plain(&dataset.name))),
             }
         }
@@ -135,7 +136,7 @@ impl View<'_, '_> {
 
     /// A whole object set.
     fn set(&mut self, named: &Named) -> Result<(), Failure> {
-        let Named { name, set } = named;
+        let Named { name, set, .. } = named;
         if self.options.is_self {
             return self.own_block(named);
         }
@@ -165,9 +166,17 @@ impl View<'_, '_> {
         self.session.warn(format!("{name}{loss}"));
     }
 
+    /// Says that a dataset is locked, once.
+    fn lock(&mut self, name: &str, needs: Option<&NeededKey>) {
+        match needs {
+            Some(key) => self.session.lock(key),
+            None => self.session.warn(format!("{}: locked: its key was not given", plain(name))),
+        }
+    }
+
     /// The same for what listing objects comes upon: with the objects that are lost.
     fn lose_dnodes(&mut self, named: &Named, loss: &Loss) {
-        let Named { name, set } = named;
+        let Named { name, set, .. } = named;
         self.lose(name, loss);
         if let Some((first, last)) = dnodes_below(set, loss) {
             self.session.warn(format!("{}: objects {first} to {last} are not listed for that", plain(name)));
@@ -175,16 +184,21 @@ impl View<'_, '_> {
     }
 
     fn one(&mut self, named: &Named, number: i64) -> Result<(), Failure> {
-        let Named { name, set } = named;
+        let Named { name, set, needs } = named;
         let object = find(set, number)?;
         if let Some(path) = &self.options.dump {
+            if is_locked(set, &object) {
+                let why = || Error::locked(format!("{}: locked", object.at));
+                return Err(needs.clone().map_or_else(why, Error::needs_key).into());
+            }
             for loss in dump::write(&object, path)? {
                 self.lose(name, &loss);
             }
             return Ok(());
         }
         if let Some(path) = &self.options.look.html {
-            let is_dnode = self.options.dnode || block::structure(&object).is_none();
+            let is_dnode =
+                self.options.dnode || is_locked(set, &object) || block::structure(&object).is_none();
             let at = object.at.to_string();
             content::page(
                 &if is_dnode {
@@ -206,7 +220,7 @@ impl View<'_, '_> {
 
     /// A row, and below it the parts that are asked for.
     fn object(&mut self, named: &Named, object: &Object, is_apart: bool) -> Result<(), Failure> {
-        let Named { name, set } = named;
+        let Named { name, set, needs } = named;
         let row = Row::of(name, object);
         let Parts { dnode, content, blocks } = self.parts;
         let look = &self.options.look;
@@ -214,7 +228,15 @@ impl View<'_, '_> {
         // one that was named may be a large one
         let most = if self.options.object.is_some() { MOST_CONTENT } else { MOST_OF_EACH };
         let mut dnode = dnode.then(|| content::dnode(object, &form, has_sealed_dnodes(&set.meta_dnode)));
-        let mut content = content.then(|| content::content(object, &form, most));
+        let is_locked = is_locked(set, object);
+        let mut content = content.then(|| match is_locked {
+            true => content::locked(object),
+            false => content::content(object, &form, most),
+        });
+        let hides_bonus = dnode.is_some() && set.is_locked() && object.bonustype.is_encrypted();
+        if hides_bonus || (content.is_some() && (is_locked || has_sealed_dnodes(object))) {
+            self.lock(name, needs.as_ref());
+        }
         let is_json = self.session.global.json;
         if is_json {
             let mut line = serde_json::to_value(&row).unwrap_or_default();
@@ -271,7 +293,7 @@ impl View<'_, '_> {
 
     /// The block of the object set itself.
     fn own_block(&mut self, named: &Named) -> Result<(), Failure> {
-        let Named { name, set } = named;
+        let Named { name, set, .. } = named;
         let block = set.block();
         let doubts = block.faults.iter().map(ToString::to_string).collect();
         let found = Found {
@@ -313,6 +335,11 @@ fn dnodes_below(set: &ObjectSet, loss: &Loss) -> Option<(u64, u64)> {
     let first = loss.at.blkid.checked_mul(count)?;
     let end = first.checked_add(count)?.min(Row::of("", meta).lsize.checked_div(slot)?);
     Some((first, end.checked_sub(1)?))
+}
+
+/// Whether the content of an object is ciphertext.
+fn is_locked(set: &ObjectSet, object: &Object) -> bool {
+    set.is_locked() && object.r#type.is_encrypted() && object.r#type != ObjectType::DNODE
 }
 
 /// Bytes of the content of each object that are decoded where all are.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde_json::{Value, json};
-use zfsp::block::Store;
+use zfsp::block::{Store, Why};
 use zfsp::file::{File, Piece, Source};
 use zfsp::namespace::escape::escaped;
 use zfsp_grammar::blkptr::Pointer;
@@ -30,6 +30,8 @@ enum State {
     Hole,
     /// Only the intent log has it.
     Logged,
+    /// It is what its checksum says, but encrypted, and there is no key.
+    Locked,
     /// It could not be had.
     Lost(String),
 }
@@ -48,6 +50,7 @@ impl Block {
             Source::Block { pointer, .. } => {
                 let state = match store.read(&pointer) {
                     Ok(_) => State::Good,
+                    Err(lost) if lost.why == Why::Locked => State::Locked,
                     Err(lost) => State::Lost(lost.to_string()),
                 };
                 Self { range, state, pointer: Some(pointer) }
@@ -67,6 +70,7 @@ impl Block {
         match (&self.state, &self.pointer) {
             (State::Hole, _) => "hole",
             (State::Logged, _) => "in the log",
+            (State::Locked, _) => "locked",
             (State::Lost(_), _) => "lost",
             (State::Good, Some(Pointer::Embedded(_))) => "embedded",
             (State::Good, _) => "good",
@@ -77,7 +81,7 @@ impl Block {
         let style = match self.state {
             State::Hole => DIM,
             State::Good => GOOD,
-            State::Logged => ODD,
+            State::Logged | State::Locked => ODD,
             State::Lost(_) => BAD,
         };
         let Range { start, end } = self.range;

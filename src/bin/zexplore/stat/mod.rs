@@ -7,15 +7,14 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
-use zfsp::block::Store;
 use zfsp::manifest::{Depth, Line};
 use zfsp::namespace::escape::{escaped, unescaped};
-use zfsp::namespace::{Links, Location, Place};
+use zfsp::namespace::{Links, Location, Namespace, Place};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
 use crate::names::Names;
-use crate::place::{PLACES, locate};
+use crate::place::{PLACES, locate_readable};
 use crate::session::Session;
 use crate::style::{TITLE, styled};
 use blocks::Block;
@@ -42,24 +41,21 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let pool = session.pool()?;
     let names = session.names(&pool);
     let mut out = BufWriter::new(anstream::stdout().lock());
-    let mut shown = 0usize;
+    let (mut shown, mut failed) = (0usize, Exit::Well);
     for place in &options.places {
-        let location = match locate(session, &names, place, Links::Keep) {
-            Ok(Location { place: Place::Lost(why), .. }) => Err(Failure(Exit::Nothing, why)),
-            located => located,
-        };
-        let location = match location {
+        let location = match locate_readable(session, &names, place, Links::Keep) {
             Ok(location) => location,
             Err(failure) if options.places.len() == 1 => return Err(failure),
-            Err(Failure(_, why)) => {
+            Err(Failure(exit, why)) => {
                 session.warn(why);
+                failed = failed.max(exit);
                 continue;
             }
         };
         let name = unescaped(place.as_encoded_bytes());
         let told = match session.global.json {
-            true => as_json(session, options, &pool.store, &name, &location, &mut out),
-            false => as_text(session, options, &pool.store, (shown, &name), &location, &mut out),
+            true => as_json(session, options, &names, &name, &location, &mut out),
+            false => as_text(session, options, &names, (shown, &name), &location, &mut out),
         };
         if told.is_err() {
             return Ok(written(told)?.max(session.exit()));
@@ -67,7 +63,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         shown = shown.saturating_add(1);
     }
     if shown == 0 {
-        return Ok(Exit::Nothing);
+        return Ok(failed);
     }
     written(out.flush())?;
     Ok(session.exit())
@@ -76,7 +72,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
 fn as_text(
     session: &mut Session<'_>,
     options: &Options,
-    store: &Store,
+    names: &Namespace<'_>,
     (n, name): (usize, &[u8]),
     location: &Location,
     out: &mut impl Write,
@@ -86,8 +82,10 @@ fn as_text(
     }
     writeln!(out, "{}", styled(TITLE, escaped(name)))?;
     write!(out, "{}", facts::text(session, location))?;
+    lock(session, names, location);
     if let Some(file) = location.content().filter(|_| options.blocks) {
         writeln!(out, "\n{}", styled(TITLE, "blocks"))?;
+        let store = names.pool().store_of(&location.dataset.phys);
         let names = Names::of_devices(store);
         for block in Block::all(&file, store) {
             block.warn(session, name);
@@ -100,7 +98,7 @@ fn as_text(
 fn as_json(
     session: &mut Session<'_>,
     options: &Options,
-    store: &Store,
+    names: &Namespace<'_>,
     name: &[u8],
     location: &Location,
     out: &mut impl Write,
@@ -122,7 +120,9 @@ fn as_json(
     if let (Some(facts), Some(more)) = (facts.as_object_mut(), facts::json(location).as_object()) {
         facts.extend(more.clone());
     }
+    lock(session, names, location);
     if let Some(file) = location.content().filter(|_| options.blocks) {
+        let store = names.pool().store_of(&location.dataset.phys);
         let names = Names::of_devices(store);
         let mut all = Vec::new();
         for block in Block::all(&file, store) {
@@ -135,4 +135,11 @@ fn as_json(
     }
     serde_json::to_writer(&mut *out, &facts)?;
     out.write_all(b"\n")
+}
+
+/// Says that a volume is locked: what is shown of it is in clear.
+fn lock(session: &mut Session<'_>, names: &Namespace<'_>, location: &Location) {
+    if matches!(&location.place, Place::Volume(volume) if volume.is_locked()) {
+        session.lose(&names.locked(&location.dataset));
+    }
 }

@@ -108,6 +108,12 @@ struct Summary {
     total: Counts,
     checkpoint: Counts,
     checked: u64,
+    /// Blocks whose MACs hold; of pools with encrypted blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticated: Option<u64>,
+    /// Blocks whose MACs were not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<u64>,
     errors: u64,
     repaired: u64,
     /// How many of these only for want of a device.
@@ -153,6 +159,7 @@ impl Summary {
                 count: (&count).into(),
             })
         };
+        let has_macs = report.authenticated > 0 || report.locked > 0;
         Self {
             kind: "summary",
             pool: pool.name.clone(),
@@ -161,6 +168,8 @@ impl Summary {
             total: (&report.total).into(),
             checkpoint: (&report.checkpoint).into(),
             checked: report.checked,
+            authenticated: has_macs.then_some(report.authenticated),
+            locked: has_macs.then_some(report.locked),
             errors: report.errors,
             repaired: report.repaired,
             degraded: findings.degraded_count,

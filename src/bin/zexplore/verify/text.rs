@@ -149,6 +149,12 @@ fn sums(report: &Report) -> Table {
         let note = format!("only the checkpoint needs them, {}", size(checkpoint.asize));
         add("of checkpoint", checkpoint.blocks, note);
     }
+    if report.authenticated > 0 || report.locked > 0 {
+        add("authenticated", report.authenticated, "their MACs hold, too".into());
+        if report.locked > 0 {
+            add("locked", report.locked, "their MACs were not checked: their key was not given".into());
+        }
+    }
     let row =
         |name: &'static str, n: u64, style| [name.into(), Cell::styled(if n > 0 { style } else { GOOD }, n)];
     table.row(row("repaired", report.repaired, ODD));

@@ -61,7 +61,7 @@ pub(super) fn record(name: &str, block: &LogBlock, record: &Record<'_>, fate: &F
     line.add("why", why);
     line.add("what", what(block, record));
     if block.sealing == Sealing::Locked {
-        line.add("encrypted", true);
+        line.add("locked", true);
     } else if let Some(body) = &record.body {
         line.body(body);
     }

@@ -13,11 +13,11 @@ use zfsp::objset::ObjectSet;
 use zfsp::pool::Pool;
 use zfsp::view::rows::Detail;
 use zfsp::view::text;
-use zfsp::zil::{End, Fate, IntentLog, LogBlock, Standing};
+use zfsp::zil::{End, Fate, IntentLog, LogBlock, Sealing, Standing};
 
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::{print, print_line};
-use crate::common::pool::object_set;
+use crate::common::pool::{Named, object_set};
 use crate::common::show::structure;
 use crate::session::Session;
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, plain};
@@ -56,7 +56,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
             let what = format!("{name} is a snapshot: only file systems and volumes have intent logs");
             return Err(Failure(Exit::Usage, what));
         }
-        if !view.log(&pool, &named.name, &named.set)? {
+        if !view.log(&pool, &named)? {
             view.none(&format!("{} has no intent log", plain(&named.name)))?;
         }
         return Ok(view.session.exit());
@@ -65,8 +65,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let mut has_log = false;
     for dataset in datasets.all.iter().filter(|dataset| !dataset.is_snapshot() && !dataset.phys.bp.is_hole())
     {
-        match dataset.objset(&pool) {
-            Ok(set) => has_log |= view.log(&pool, &dataset.name, &set)?,
+        match Named::of(&pool, dataset) {
+            Ok(named) => has_log |= view.log(&pool, &named)?,
             Err(loss) => view.session.warn(format!("{}: {loss}", plain(&dataset.name))),
         }
     }
@@ -95,7 +95,8 @@ impl View<'_, '_> {
     }
 
     /// A whole log; false if there is none.
-    fn log(&mut self, pool: &Pool, name: &str, set: &ObjectSet) -> Result<bool, Failure> {
+    fn log(&mut self, pool: &Pool, named: &Named) -> Result<bool, Failure> {
+        let Named { name, set, needs } = named;
         let Some(log) = IntentLog::of(pool, set) else { return Ok(false) };
         self.header(&log, name, set)?;
         let mut sums = Sums::default();
@@ -103,6 +104,9 @@ impl View<'_, '_> {
         for block in &mut blocks {
             sums.blocks = sums.blocks.saturating_add(1);
             self.block(name, &block, &mut sums)?;
+            if let Some(key) = needs.as_ref().filter(|_| block.sealing == Sealing::Locked) {
+                self.session.lock(key);
+            }
         }
         let end = blocks.end();
         if let Some(loss) = end.and_then(End::loss) {

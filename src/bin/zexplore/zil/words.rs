@@ -53,10 +53,10 @@ pub(super) fn what(block: &LogBlock, record: &Record<'_>) -> String {
     if block.sealing == Sealing::Locked {
         return match body {
             Body::EncryptedWrite(write) if write.data.is_empty() => {
-                format!("encrypted, {}", by(&write.blkptr))
+                format!("locked, {}", by(&write.blkptr))
             }
-            Body::Write(write) if write.data.is_empty() => format!("encrypted, {}", by(&write.blkptr)),
-            _ => "encrypted".into(),
+            Body::Write(write) if write.data.is_empty() => format!("locked, {}", by(&write.blkptr)),
+            _ => "locked".into(),
         };
     }
     let said = match body.value() {
