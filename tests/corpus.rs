@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use common::image::Random;
-use common::seal::{self, Dnode, Params, Record, Writer};
+use common::seal::{Params, Writer};
+use common::seal_parts::{Dnode, Record, pointer, prop};
 use common::walk::walk;
 use common::{each, fixture, fixtures, unpacked};
 use fuzz::{members, run, selector, target, targets};
@@ -123,8 +124,8 @@ fn encrypted_seeds() {
     ] {
         let first = selector(0, holder);
         let raw = |kind: u8, params: &Params, random: &mut Random| {
-            let prop = seal::prop(kind, 0, true, block, random);
-            seal::pointer(holder, prop, params, random)
+            let prop = prop(kind, 0, true, block, random);
+            pointer(holder, prop, params, random)
         };
         for sizes in [&[1, 1][..], &[2, 1, 3]] {
             let dnodes: Vec<_> = sizes.iter().map(|slots| Dnode::any(*slots, block, &mut random)).collect();
@@ -170,7 +171,7 @@ fn replace(zap: &mut [u8], entries: &[(&'static str, Integers)]) {
     for (old, (name, new)) in old.into_iter().zip(entries) {
         for (old, new) in old.bytes.chunks(21).zip(new.bytes.chunks(21)) {
             let chunks = (0..zap.len() - 23).filter(|at| zap[*at] == 251 && zap[at + 1..].starts_with(old));
-            let at = chunks.last().unwrap_or_else(|| panic!("no value of {name}"));
+            let at = chunks.max().unwrap_or_else(|| panic!("no value of {name}"));
             zap[at + 1..][..new.len()].copy_from_slice(new);
         }
     }

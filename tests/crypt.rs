@@ -7,7 +7,8 @@
 mod common;
 
 use common::image::Random;
-use common::seal::{self, Dnode, Params, Record, Sealed, Writer, any_pointer, pointer, prop};
+use common::seal::{self, Params, Sealed, Writer};
+use common::seal_parts::{Dnode, Record, any_pointer, pointer, prop};
 use proptest::prelude::*;
 use zfsp::crypt::{CryptoKey, DataKey, Flaw, Mac, WrappingKey, indirect_mac_holds};
 use zfsp_grammar::blkptr::{Authenticated, Encrypted, Pointer};

@@ -9,7 +9,7 @@ use zfsp_grammar::label::DATA_AT;
 use zfsp_grammar::object_type::ObjectType;
 
 use super::forge::{DNODE_HEAD, FLETCHER4, Forge, Raw, parsed, set_word};
-use super::seal::form;
+use super::seal_parts::form;
 
 const ENCRYPTED: u64 = 1 << 61;
 const PROP_AT: usize = 48;

@@ -10,6 +10,7 @@ pub(crate) mod image;
 pub(crate) mod pools;
 pub(crate) mod program;
 pub(crate) mod seal;
+pub(crate) mod seal_parts;
 pub(crate) mod site;
 pub(crate) mod tour;
 #[macro_use]
