@@ -561,14 +561,22 @@ impl<'a> Parse<'a> for Pointer {
             let of = |b: Blkptr| if b.is_hole() { Pointer::Hole(b) } else { Pointer::Block(b) };
             Blkptr::parse.map(of).parse_complete(i)
         } else if prop.level() == 0 && prop.r#type().is_encrypted() {
-            Encrypted::parse.map(Pointer::Encrypted).parse_complete(i)
+            Encrypted::parse.map(Pointer::of_encrypted).parse_complete(i)
         } else {
-            Authenticated::parse.map(Pointer::Authenticated).parse_complete(i)
+            Authenticated::parse.map(Pointer::of_authenticated).parse_complete(i)
         }
     }
 }
 
 impl Pointer {
+    // Without a first copy a pointer is a hole whatever its bits say: as a hole it is authenticated, so anything could
+    // be put behind its other copies.
+    fn of_encrypted(b: Encrypted) -> Self {
+        if b.plain().is_hole() { Pointer::Hole(b.plain()) } else { Pointer::Encrypted(b) }
+    }
+    fn of_authenticated(b: Authenticated) -> Self {
+        if b.plain().is_hole() { Pointer::Hole(b.plain()) } else { Pointer::Authenticated(b) }
+    }
     /// True if nothing is stored.
     #[must_use]
     pub fn is_hole(&self) -> bool {

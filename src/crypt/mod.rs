@@ -31,6 +31,8 @@ mod dnodes;
 mod form;
 mod log_block;
 mod objset;
+#[cfg(test)]
+mod vectors;
 mod wrapping_key;
 
 use std::fmt;

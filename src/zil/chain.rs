@@ -190,8 +190,10 @@ impl Step {
     /// Decrypts the records of its block where they are, if there is the key.
     ///
     /// # Errors
-    /// [`Why::Unauthentic`], if the MAC of the block is wrong: then it is as before.
+    /// [`Why::Unauthentic`], if the MAC of the block is wrong: then it is as before. `Corrupt`, if it has none: no MAC
+    /// proves where a log starts, and anybody can write one in clear.
     pub(crate) fn open(&self, store: &Store, bytes: &mut [u8]) -> Result<Sealing, Why> {
+        store.demand_mac(self.encrypted.is_some())?;
         let (Some(key), Some(b)) = (&store.key, &self.encrypted) else { return Ok(self.sealing()) };
         let Some(order) = slim_order(Input::new(bytes, Order::Little)) else {
             return Err(Why::Unsupported("an encrypted log block of the form before pool version 23".into()));

@@ -113,7 +113,8 @@ impl Forge {
         let blkid = number / per_block;
         let mut block = set.meta_dnode.block(blkid).unwrap().bytes;
         change(&mut block[(number % per_block) as usize * 512..]);
-        let pointer = self.store(&block, 10, 0);
+        let old = self.raw(&set.meta_dnode, 0, blkid);
+        let pointer = self.stored_like(&old, &block, 10, 0);
         let mut meta = set.meta_dnode.dnode_bytes().0.to_vec();
         self.replace(&set.meta_dnode, &mut meta, 0, blkid, pointer);
         self.objset(objset, |bytes| bytes[..512].copy_from_slice(&meta));
@@ -128,36 +129,39 @@ impl Forge {
         let set = self.pool.objset(objset).unwrap();
         let mut bytes = set.block().bytes.clone();
         change(&mut bytes);
-        let pointer = self.store(&bytes, 11, 0);
         if objset == 0 {
+            let pointer = self.store(&bytes, 11, 0);
             return self.root(pointer);
         }
-        let bonus = DNODE_HEAD + BLKPTR_SIZE;
-        self.dnode(0, objset, |dnode| dnode[bonus + 128..bonus + 256].copy_from_slice(&pointer));
+        let place = DNODE_HEAD + BLKPTR_SIZE + 128..DNODE_HEAD + BLKPTR_SIZE + 256;
+        let dataset = self.pool.mos.object(objset).unwrap();
+        let old = dataset.dnode_bytes().0[place.clone()].try_into().unwrap();
+        let pointer = self.stored_like(&old, &bytes, 11, 0);
+        self.dnode(0, objset, |dnode| dnode[place].copy_from_slice(&pointer));
     }
 
     /// Puts a pointer in its place in the tree below a dnode.
-    fn replace(&mut self, object: &Object, dnode: &mut [u8], level: u8, blkid: u64, pointer: Raw) {
+    pub(crate) fn replace(&mut self, object: &Object, dnode: &mut [u8], level: u8, blkid: u64, pointer: Raw) {
+        let (number, at) = above(object, level, blkid);
         if level + 1 == object.levels {
-            let at = DNODE_HEAD + blkid as usize * BLKPTR_SIZE;
             dnode[at..at + BLKPTR_SIZE].copy_from_slice(&pointer);
             return;
         }
-        let span = (object.indirect_size() / BLKPTR_SIZE as u64).ilog2();
-        let top = object.levels - 1;
-        let mut above = object.pointers[(blkid >> (span * u32::from(top - level))) as usize];
-        for down in (level + 1..top).rev() {
-            let block = object.store().read(&above).unwrap();
-            let index = (blkid >> (span * u32::from(down - level))) % (1 << span);
-            above = Pointer::parse(Input::new(&block.bytes[index as usize * BLKPTR_SIZE..], Order::Little))
-                .unwrap()
-                .1;
-        }
-        let mut block = object.store().read(&above).unwrap().bytes;
-        let at = (blkid % (1 << span)) as usize * BLKPTR_SIZE;
+        let old = self.raw(object, level + 1, number);
+        let mut block = object.store().read(&parsed(&old)).unwrap().bytes;
         block[at..at + BLKPTR_SIZE].copy_from_slice(&pointer);
-        let pointer = self.store(&block, object.r#type.0, level + 1);
-        self.replace(object, dnode, level + 1, blkid >> span, pointer);
+        let pointer = self.stored_like(&old, &block, object.r#type.0, level + 1);
+        self.replace(object, dnode, level + 1, number, pointer);
+    }
+
+    /// The pointer to a block of an object.
+    pub(crate) fn raw(&self, object: &Object, level: u8, blkid: u64) -> Raw {
+        let (number, at) = above(object, level, blkid);
+        if level + 1 == object.levels {
+            return object.dnode_bytes().0[at..at + BLKPTR_SIZE].try_into().unwrap();
+        }
+        let block = object.store().read(&parsed(&self.raw(object, level + 1, number))).unwrap().bytes;
+        block[at..at + BLKPTR_SIZE].try_into().unwrap()
     }
 
     /// Changes a block of an object.
@@ -237,6 +241,15 @@ impl Forge {
             self.pool = pool;
         }
     }
+}
+
+/// The block that holds the pointer to block `blkid` of `level`, and where: of the topmost it is the dnode.
+fn above(object: &Object, level: u8, blkid: u64) -> (u64, usize) {
+    if level + 1 == object.levels {
+        return (0, DNODE_HEAD + blkid as usize * BLKPTR_SIZE);
+    }
+    let span = (object.indirect_size() / BLKPTR_SIZE as u64).ilog2();
+    (blkid >> span, (blkid % (1 << span)) as usize * BLKPTR_SIZE)
 }
 
 /// A micro ZAP.

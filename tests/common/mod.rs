@@ -5,9 +5,13 @@
 #![allow(clippy::disallowed_methods)] // images are made here, to be damaged
 
 pub(crate) mod forge;
+pub(crate) mod forge_encrypted;
 pub(crate) mod image;
 pub(crate) mod pools;
 pub(crate) mod program;
+pub(crate) mod seal;
+pub(crate) mod seal_parts;
+pub(crate) mod site;
 pub(crate) mod tour;
 #[macro_use]
 pub(crate) mod transcript;
