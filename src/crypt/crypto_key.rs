@@ -83,7 +83,7 @@ pub enum Refusal {
     /// The same, but the key opens others that it should open.
     #[error(
         "the key opens {witness}, of the same encryption root, but not this one: its key object {object} was altered, or \
-         is wrapped with an earlier key of the root"
+         is wrapped with an earlier key of the root, or by the sender of a raw stream"
     )]
     Altered {
         /// MOS object.
