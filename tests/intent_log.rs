@@ -177,6 +177,22 @@ fn a_claim_says_which_records_count() {
     }
 }
 
+/// A volume that was opened twice: its numbers begin anew. An import claims the log up to the number of the last record,
+/// and a replay ends at the first one above it.
+#[test]
+fn the_first_record_that_is_not_claimed_is_the_end() {
+    let pool = fixture("unclean-zil-restarted").unlocked();
+    let (_, blocks, _) = log(&pool, "lab/vol");
+    let fates = fates(&blocks);
+    let last = fates.last().unwrap().0;
+    let claimed = fates.iter().take_while(|(seq, _)| *seq <= last).count();
+    assert!(fates[claimed..].iter().any(|(seq, _)| *seq <= last), "{fates:?}");
+    for (n, (seq, fate)) in fates.iter().enumerate() {
+        let wanted = if n < claimed { Fate::Pending } else { Fate::NotClaimed };
+        assert_eq!(*fate, wanted, "record {seq}, which is number {n}");
+    }
+}
+
 #[test]
 fn records_of_older_txgs_are_in_the_tree() {
     let forge = claimed(&[(CLAIM_TXG, 70), (CLAIM_BLK_SEQ, 38), (FLAGS, REPLAY_NEEDED)]);

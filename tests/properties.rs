@@ -40,17 +40,17 @@ const OF_THE_RUNNING_POOL: &[(&str, &str)] = &[
 /// Features that the version which showed the truth does not know.
 const LATER_FEATURES: &[&str] = &["feature@draid_failure_domains"];
 
+/// What a file system says of itself.
+const OF_THE_CONTENT: &str = "version utf8only normalization casesensitivity defaultuserquota defaultgroupquota \
+                              defaultprojectquota defaultuserobjquota defaultgroupobjquota defaultprojectobjquota";
+
 /// What the kernel could not look at, and differs for another reason: pool, dataset, property.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     // the truth was taken after multihost had been turned off again: the pool was written to for that
     ("multihost", "lab", "used usedbychildren logicalused compressratio multihost"),
     // zfs does not look into a dataset that is being received
-    (
-        "streams",
-        "lab/partial",
-        "version utf8only normalization casesensitivity defaultuserquota defaultgroupquota defaultprojectquota \
-         defaultuserobjquota defaultgroupobjquota defaultprojectobjquota",
-    ),
+    ("streams", "lab/partial", OF_THE_CONTENT),
+    ("encryption-received", "lab/cut", OF_THE_CONTENT),
 ];
 
 #[test]

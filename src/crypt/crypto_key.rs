@@ -85,7 +85,8 @@ pub enum Refusal {
     /// The same, but the key opens others that it should open.
     #[error(
         "the key is right, for it opens {witness} of the same encryption root, but DSL_CRYPTO_MAC in key object {object} \
-         does not hold: the object was altered, or is wrapped with an earlier key of the root"
+         does not hold: the object was altered, or is wrapped with an earlier key of the root, or by the sender \
+         of a raw stream"
     )]
     Altered {
         /// MOS object.

@@ -15,6 +15,8 @@ pub struct Patches {
     all: BTreeMap<u64, (u64, Patch)>,
     /// What the object has from here on is gone.
     cut: Option<u64>,
+    /// It was made longer, so that a single block grew.
+    is_extended: bool,
 }
 
 /// What stands in a range of a file.
@@ -43,7 +45,7 @@ impl Patches {
     /// True if nothing was changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.cut.is_none()
+        self.all.is_empty() && self.cut.is_none() && !self.is_extended
     }
 
     /// Up to which byte the object is read.
@@ -65,6 +67,11 @@ impl Patches {
     pub fn truncate(&mut self, size: u64) {
         self.clear(&(size..u64::MAX));
         self.cut = Some(self.cut().min(size));
+    }
+
+    /// Ends the file further on: what comes to it are zeros.
+    pub fn extend(&mut self) {
+        self.is_extended = true;
     }
 
     /// The patch that stands at `at`, or the next one behind it, cut to what lies behind `at`.

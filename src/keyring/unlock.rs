@@ -1,6 +1,6 @@
 //! Unlocking: which datasets a key opens, and why it does not open others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub struct Attempt {
     pub dataset: String,
     /// The datasets that it opens, by the names of their directories.
     pub opened: Vec<String>,
-    /// Those that it should open, for it is the key of their encryption root, but does not. If it is no key at all, the
-    /// one that it was given for.
+    /// Those that it should open, for it is the key of their encryption root, but neither it does nor another that was
+    /// given. If it is no key at all, the one that it was given for.
     pub refused: Vec<(String, Refusal)>,
     /// What it would have been good for, if it opens nothing.
     pub hint: Option<Hint>,
@@ -51,10 +51,14 @@ impl Pool {
         let dsl = Dsl::of(self);
         let locks = Lock::all(&dsl);
         // stretching a passphrase takes its time
-        let (attempts, found): (Vec<_>, Vec<_>) =
+        let (mut attempts, found): (Vec<_>, Vec<_>) =
             keys.par_iter().map(|key| Trial { dsl: &dsl, locks: &locks, key }.run()).unzip();
         let keyring = Keyring::new(&self.store, found.into_iter().flatten());
         self.keyring.stores.extend(keyring.stores);
+        let opened: HashSet<String> = attempts.iter().flat_map(|attempt| attempt.opened.clone()).collect();
+        for Attempt { dataset, refused, .. } in &mut attempts {
+            refused.retain(|(name, _)| *name == *dataset || !opened.contains(name));
+        }
         attempts
     }
 }
@@ -111,9 +115,16 @@ impl Trial<'_> {
         let root = named.encryption.root;
         // what inherits a key does not always say how it is made
         let of_root = self.dsl.encryption_of(root).ok().flatten().unwrap_or_else(|| named.encryption.clone());
-        let key = self.wrapping(&of_root)?;
+        let key = match self.wrapping(&of_root) {
+            Ok(key) => key,
+            Err(unfit) => {
+                let keys = self.own(named, &of_root, unfit.into())?;
+                attempt.opened.push(named.dir.name.clone());
+                return Ok(vec![(named.dir.object, keys)]);
+            }
+        };
         let mut unwrapped: HashMap<u64, Result<Arc<DataKey>, Refusal>> = HashMap::new();
-        let (mut opened, mut refused) = (Vec::new(), Vec::new());
+        let (mut opened, mut refused): (Opened, Vec<_>) = (Vec::new(), Vec::new());
         for lock in self.locks.iter().filter(|lock| lock.encryption.root == root) {
             let object = lock.encryption.key;
             let unwrap = || match self.dsl.crypto_key(object) {
@@ -135,12 +146,18 @@ impl Trial<'_> {
                 Err(refusal) => refused.push((lock.dir.name.clone(), refusal)),
             }
         }
+        let opens = |object| opened.iter().any(|(dir, _)| *dir == object);
+        // if it is not of the root, it says nothing of the others
+        if opens(dir.object) && !opens(root) {
+            refused.clear();
+        }
         let witness = attempt.opened.first();
         attempt.refused = refused.into_iter().map(|(name, refusal)| (name, told(refusal, witness))).collect();
         Ok(opened)
     }
 
-    /// Tries the key as the key object of the dataset itself says how it is made.
+    /// Tries the key as the key object of the dataset itself says how it is made. A raw stream brings its sender's
+    /// wrapping to a dataset that inherits another key by now: the kernel cannot open it any more.
     fn own(&self, lock: &Lock<'_>, of_root: &Encryption, why: Refusal) -> Result<Arc<DataKey>, Refusal> {
         let own = &lock.encryption;
         let is_other = own.format != KeyFormat::NONE

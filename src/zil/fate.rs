@@ -20,7 +20,7 @@ pub enum Fate {
     Replayed,
     /// Nothing: the txg of the record is in the tree.
     Synced,
-    /// Nothing: the import that claims the log does not claim the record.
+    /// Nothing: the import that claims the log does not claim the record, or one before it.
     NotClaimed,
     /// It ends here: the record cannot be applied.
     Ends(Flaw),
@@ -57,6 +57,8 @@ pub(super) struct Judge<'l> {
     /// The highest record that counts: the last one when the log is claimed.
     last_seq: Option<u64>,
     was_claimed: bool,
+    /// A record was not claimed: none behind it is, though its number be lower.
+    is_beyond_claim: bool,
     has_ended: bool,
     store: &'l Store,
 }
@@ -73,6 +75,7 @@ impl<'l> Judge<'l> {
             replay_seq: header.replay_seq,
             last_seq,
             was_claimed: header.claim_txg.0 != 0,
+            is_beyond_claim: false,
             has_ended: false,
             store,
         }
@@ -99,7 +102,8 @@ impl<'l> Judge<'l> {
         if self.has_ended {
             return Fate::BehindEnd;
         }
-        if self.last_seq.is_some_and(|last| record.seq > last) {
+        self.is_beyond_claim |= self.last_seq.is_some_and(|last| record.seq > last);
+        if self.is_beyond_claim {
             return Fate::NotClaimed;
         }
         if record.seq <= self.replay_seq {

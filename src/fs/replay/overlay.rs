@@ -1,5 +1,6 @@
 //! What the intent log changes, object by object.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,8 +39,11 @@ impl Change {
 
     /// Gives a file that many bytes.
     pub(super) fn resize(&mut self, size: u64) {
-        if size < self.attributes.size {
-            Arc::make_mut(&mut self.patches).truncate(size);
+        let patches = Arc::make_mut(&mut self.patches);
+        match size.cmp(&self.attributes.size) {
+            Ordering::Less => patches.truncate(size),
+            Ordering::Equal => {}
+            Ordering::Greater => patches.extend(),
         }
         self.attributes.size = size;
     }
