@@ -78,7 +78,7 @@ const ROWS: &[(&str, Change, &str)] = &[
     (
         "DSL_CRYPTO_VERSION",
         Drop,
-        "the key is right, but its key object KEY was altered: it opens with DSL_CRYPTO_VERSION 1 only",
+        "the key is right, but its key object KEY was altered: DSL_CRYPTO_MAC holds with DSL_CRYPTO_VERSION 1 only",
     ),
     ("DSL_CRYPTO_REFCOUNT", Drop, ""),
     ("keyformat", Drop, ""),
@@ -99,13 +99,13 @@ const ROWS: &[(&str, Change, &str)] = &[
     ("DSL_CRYPTO_VERSION", Cut, "its key object KEY is damaged: DSL_CRYPTO_VERSION is 4 bytes, not 8"),
     ("DSL_CRYPTO_SUITE", To(0), "its key object KEY is damaged: cipher suite 0 is not known"),
     ("DSL_CRYPTO_SUITE", To(9), "its key object KEY is damaged: cipher suite 9 is not known"),
-    ("DSL_CRYPTO_SUITE", To(8), ALTERED),
-    ("DSL_CRYPTO_SUITE", To(3), ALTERED),
+    ("DSL_CRYPTO_SUITE", To(8), OTHER_SUITE),
+    ("DSL_CRYPTO_SUITE", To(3), OTHER_SUITE),
     ("DSL_CRYPTO_VERSION", To(2), "its key object KEY is damaged: version 2 is not known"),
     (
         "DSL_CRYPTO_VERSION",
         To(0),
-        "the key is right, but its key object KEY was altered: it opens with DSL_CRYPTO_VERSION 1 only",
+        "the key is right, but its key object KEY was altered: DSL_CRYPTO_MAC holds with DSL_CRYPTO_VERSION 1 only",
     ),
     ("DSL_CRYPTO_GUID", Flip, ALTERED),
     ("DSL_CRYPTO_IV", Flip, ALTERED),
@@ -114,8 +114,11 @@ const ROWS: &[(&str, Change, &str)] = &[
     ("DSL_CRYPTO_HMAC_KEY_1", Flip, ALTERED),
 ];
 
-const ALTERED: &str = "the key opens OTHER, of the same encryption root, but not this one: its key object KEY was \
-                       altered, or is wrapped with an earlier key of the root";
+const OTHER_SUITE: &str = "the key is right, but its key object KEY was altered: DSL_CRYPTO_MAC holds with \
+                           DSL_CRYPTO_SUITE aes-128-gcm only";
+const ALTERED: &str = "the key is right, for it opens OTHER of the same encryption root, but DSL_CRYPTO_MAC in key object \
+                       KEY does not hold: the object was altered, or is wrapped with an earlier key of the root, or by \
+                       the sender of a raw stream";
 
 #[test]
 fn each_entry() {
@@ -163,7 +166,8 @@ fn alone() {
         let refused: Vec<_> = attempts.iter().flat_map(|attempt| &attempt.refused).collect();
         let [(dataset, why)] = &refused[..] else { panic!("{refused:?}") };
         let wanted = format!(
-            "the key is wrong: it does not authenticate the wrapped keys in object {object}, of which all entries are there"
+            "the key is wrong: DSL_CRYPTO_MAC in its key object {object} does not hold with it; the object has all its \
+             entries, well formed"
         );
         assert_eq!((dataset.as_str(), why.to_string()), ("lab/hex", wanted));
         assert_eq!(pool.keyring.stores().count(), 3);

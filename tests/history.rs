@@ -36,7 +36,9 @@ fn check(fixture: &Fixture, text: &str) -> Result<(), String> {
         let again = theirs.iter().position(|line| line.contains(" [txg:32] open pool")).unwrap();
         theirs.truncate(again);
     }
-    match ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs) {
+    // of an event without words `zpool` may print what its memory held before
+    let is_left_over = |ours: &str, theirs: &str| ours.starts_with(" [user") && theirs.ends_with(ours);
+    match ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs && !is_left_over(ours, theirs)) {
         Some((ours, theirs)) => Err(format!("{}:\n{ours}\nis\n{theirs}", fixture.name)),
         None if ours.len() != theirs.len() => {
             Err(format!("{}: {} lines, zpool has {}", fixture.name, ours.len(), theirs.len()))

@@ -215,8 +215,8 @@ fn key_objects_are_as_zdb_shows_them_and_roots_as_zfs_does() {
                 let facts = [
                     root.name.clone(),
                     set.encryption.suite.to_string(),
-                    root.encryption.format.to_string(),
-                    root.encryption.pbkdf2iters.to_string(),
+                    set.encryption.format.to_string(),
+                    set.encryption.pbkdf2iters.to_string(),
                     set.origin.clone().unwrap_or_default(),
                 ];
                 ours.insert(set.dir.name.clone(), facts);
@@ -282,7 +282,7 @@ impl Leaf<'_> {
 fn altered(fixture: &str, dataset: &str, change: impl FnOnce(Leaf<'_>)) -> Forge {
     let mut forge = Forge::of(fixture);
     let object = found(&forge.pool, dataset).0.encryption.key;
-    forge.block(0, object, 1, |bytes| change(Leaf(bytes)));
+    forge.plain_block(0, object, 1, |bytes| change(Leaf(bytes)));
     forge
 }
 
@@ -456,7 +456,7 @@ fn errata_of_key_objects_and_snapshots() {
 fn errata_on_record() {
     let mut forge = Forge::of("encryption-formats");
     let config = forge.pool.directory_number("config").unwrap().unwrap();
-    forge.block(0, config, 0, |bytes| {
+    forge.plain_block(0, config, 0, |bytes| {
         let name = bytes.windows(6).position(|name| name == b"errata").unwrap();
         // name with its padding, type, count
         let value = name + 8 + 4 + 4;

@@ -164,8 +164,14 @@ impl Forge {
         block[at..at + BLKPTR_SIZE].try_into().unwrap()
     }
 
-    /// Changes a block of an object.
-    pub(crate) fn block(&mut self, objset: u64, number: u64, blkid: u64, change: impl FnOnce(&mut [u8])) {
+    /// Changes a data block of an object in clear.
+    pub(crate) fn plain_block(
+        &mut self,
+        objset: u64,
+        number: u64,
+        blkid: u64,
+        change: impl FnOnce(&mut [u8]),
+    ) {
         let object = self.pool.objset(objset).unwrap().object(number).unwrap();
         let mut bytes = object.block(blkid).unwrap().bytes;
         change(&mut bytes);
