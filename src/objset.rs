@@ -1,6 +1,6 @@
 //! Object sets: from a pointer to the objects.
 //!
-//! Handbook: `docs/format/06-dnode-objset.md`, 6.2 and 6.4.
+//! Handbook: `docs/format/06-dnode-objset.md`, 6.2 and 6.4, and `docs/format/22-encryption.md`, 22.12.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use zfsp_grammar::object_type::ObjectType;
 use zfsp_grammar::objset::{Objset, ObjsetType};
 use zfsp_grammar::zil::header::ZilHeader;
 
-use crate::block::{Block, Store, Why};
+use crate::block::{Block, Lost, Store, Why};
+use crate::crypt::Mac;
 use crate::object::{DNODE, EXTRA_SLOTS_AT, Loss, Object, ObjectAt};
 
 /// The objects of a dataset, or of the MOS.
@@ -41,6 +42,35 @@ impl ObjectSet {
     /// [`Loss`], if its block or its meta dnode cannot be had, or is not what the owner of its key has written.
     pub fn open(store: &Arc<Store>, id: u64, pointer: Pointer) -> Result<Self, Loss> {
         let place = ObjectAt { objset: id, object: 0 }.block(-1, 0);
+        let block = store.metadata(&pointer).map_err(|lost| Loss { at: place, lost });
+        Self::of(store, id, pointer, block)
+    }
+
+    /// The same of a dataset that is being received, or whose receive was not finished: the MAC of its object set is that
+    /// of the whole. Each other block has its own.
+    ///
+    /// # Errors
+    /// As of [`ObjectSet::open`].
+    pub fn open_unfinished(store: &Arc<Store>, id: u64, pointer: Pointer) -> Result<Self, Loss> {
+        let place = ObjectAt { objset: id, object: 0 }.block(-1, 0);
+        let opened = Self::open(store, id, pointer);
+        let Err(Loss { lost: Lost { why: Why::Unauthentic(Mac::Portable), .. }, .. }) = opened else {
+            return opened;
+        };
+        let block = store.in_clear().metadata(&pointer).map_err(|lost| Loss { at: place, lost });
+        let mut set = Self::of(store, id, pointer, block)?;
+        let why = "its receive was not finished: no MAC says that what has come is all, or in its place";
+        set.losses.push(Loss::new(place, Why::Corrupt(why.into())));
+        Ok(set)
+    }
+
+    fn of(
+        store: &Arc<Store>,
+        id: u64,
+        pointer: Pointer,
+        block: Result<Arc<Block>, Loss>,
+    ) -> Result<Self, Loss> {
+        let place = ObjectAt { objset: id, object: 0 }.block(-1, 0);
         let corrupt = |what: String| Loss::new(place, Why::Corrupt(what));
         if pointer.is_hole() {
             return Err(corrupt("was never written".into()));
@@ -50,7 +80,7 @@ impl ObjectSet {
             let found = format!("its pointer leads to level {} of {}", pointer.level(), pointer.r#type());
             return Err(corrupt(found));
         }
-        let block = store.metadata(&pointer).map_err(|lost| Loss { at: place, lost })?;
+        let block = block?;
         let (order, bytes) = (block.order, block.bytes.as_slice());
         let (_, read) = Objset::parse(Input::new(bytes, order))
             .map_err(|e| corrupt(format!("object set: {}", fault(e))))?;
@@ -64,22 +94,22 @@ impl ObjectSet {
             return Err(corrupt(format!("its meta dnode is of type {}", meta_dnode.r#type)));
         }
         let (mut accounting, mut losses) = (Vec::new(), Vec::new());
-        let mut are_authentic = true;
-        if let Some(key) = &store.key {
-            let lose = |mac| Loss::new(place, Why::Unauthentic(mac));
-            key.portable(bytes, order).map_err(lose)?;
-            if let Err(mac) = key.local(bytes, order) {
-                losses.push(lose(mac));
-                are_authentic = false;
-            }
-        }
-        for object in
-            ACCOUNTING.into_iter().filter(|_| are_authentic).filter_map(|(number, at)| special(number, at))
-        {
-            match object {
-                Ok(object) => accounting.push(object),
+        // what no MAC covers may be anybody's
+        let refused = match store.key.as_ref().map(|key| key.local(bytes, order)) {
+            None | Some(Ok(true)) => None,
+            Some(Ok(false)) => Some(Why::Corrupt("no MAC covers the accounting: it is not complete".into())),
+            Some(Err(mac)) => Some(Why::Unauthentic(mac)),
+        };
+        let mut special = ACCOUNTING.into_iter().filter_map(|(number, at)| special(number, at));
+        match refused {
+            Some(why) => losses.extend(special.next().map(|_| Loss::new(place, why))),
+            None => special.for_each(|object| match object {
+                Ok(object) if object.r#type == ObjectType::USERGROUP_USED => accounting.push(object),
+                Ok(object) => {
+                    losses.push(Loss::new(object.at.block(0, DNODE), Why::Corrupt("no accounting".into())))
+                }
                 Err(loss) => losses.push(loss),
-            }
+            }),
         }
         let (r#type, zil_header) = (read.r#type, read.zil_header);
         Ok(Self { id, pointer, r#type, zil_header, meta_dnode, accounting, losses, block })

@@ -1,4 +1,4 @@
-//! Verification: every reachable block is read and checked.
+//! Verification: every reachable block is read and checked; with its key, its MAC too.
 //!
 //! Handbook: `docs/format/24-reader-recipes.md`, 24.5.
 //!
@@ -224,7 +224,7 @@ impl<'v> Verification<'v> {
     }
 
     /// What gave the block.
-    fn remedy(&self, pointer: &Pointer, stored: &Stored) -> Remedy {
+    fn remedy(&self, store: &Store, pointer: &Pointer, stored: &Stored) -> Remedy {
         if stored.faults.is_empty() {
             return Remedy::NotNeeded;
         }
@@ -232,23 +232,38 @@ impl<'v> Verification<'v> {
             return Remedy::OtherCopy(stored.copy);
         }
         let first = pointer.stored().and_then(|b| b.dva.first().copied());
-        let top = first.and_then(|dva| self.pool.store.vdevs.top(dva.vdev()));
+        let top = first.and_then(|dva| store.vdevs.top(dva.vdev()));
         if top.is_some_and(Top::is_striped) { Remedy::Parity } else { Remedy::OtherSide }
     }
 
-    /// A block of which the copy that was read has the right checksum, but is not what the owner of the key has written.
-    fn authentic(&self, store: &Store, at: &Bookmark, pointer: &Pointer) -> Option<Block> {
-        match store.authentic(pointer) {
-            Ok(stored) => {
-                let remedy = self.remedy(pointer, &stored);
-                let Stored { bytes, faults, .. } = stored;
-                self.find(at, Some(pointer), Outcome::Repaired(remedy), faults);
-                store.unpack(pointer, bytes).ok()
-            }
-            Err(Lost { why, faults }) => {
-                self.find(at, Some(pointer), Outcome::Lost(why), faults);
-                None
-            }
+    /// Reads a block as it is stored; what is lost is found.
+    fn read(&self, store: &Store, at: &Bookmark, pointer: &Pointer) -> Option<Stored> {
+        let _held = self.memory.take(pointer.psize());
+        let asize: u64 = pointer.stored().iter().flat_map(Blkptr::copies).map(|dva| dva.asize()).sum();
+        let read = store.stored(pointer);
+        if let Some(checked) = self.checked.mine() {
+            checked.fetch_add(asize, Ordering::Relaxed);
+        }
+        self.keep(at, pointer, read)
+    }
+
+    fn keep<T>(&self, at: &Bookmark, pointer: &Pointer, read: Result<T, Lost>) -> Option<T> {
+        let find = |Lost { why, faults }| self.find(at, Some(pointer), Outcome::Lost(why), faults);
+        read.map_err(find).ok()
+    }
+
+    /// Says what is wrong with a block that was had.
+    fn tell(&self, store: &Store, at: &Bookmark, pointer: &Pointer, stored: Stored) {
+        let remedy = self.remedy(store, pointer, &stored);
+        let all = match (self.depth, pointer.stored()) {
+            (Depth::AllCopies, Some(b)) => Some(store.faults(&b, &stored)),
+            _ => None,
+        };
+        let Stored { bytes, faults, .. } = stored;
+        memory::recycle(bytes);
+        let faults = all.unwrap_or(faults);
+        if !faults.is_empty() {
+            self.find(at, Some(pointer), Outcome::Repaired(remedy), faults);
         }
     }
 
@@ -261,33 +276,21 @@ impl<'v> Verification<'v> {
         }
     }
 
-    /// Reads what is stored, and says what is wrong with it.
-    fn stored(&self, at: &Bookmark, pointer: &Pointer) -> Option<Vec<u8>> {
-        let _held = self.memory.take(pointer.psize());
-        let asize: u64 = pointer.stored().iter().flat_map(Blkptr::copies).map(|dva| dva.asize()).sum();
-        let read = self.pool.store.stored(pointer);
-        if let Some(checked) = self.checked.mine() {
-            checked.fetch_add(asize, Ordering::Relaxed);
+    /// The block of the bytes, if it is needed; it is authenticated in any case.
+    fn open(
+        &self,
+        store: &Store,
+        pointer: &Pointer,
+        mut stored: Vec<u8>,
+        is_needed: bool,
+    ) -> Result<Option<Block>, Lost> {
+        if is_needed {
+            return store.unpack(pointer, stored).map(Some);
         }
-        match read {
-            Ok(stored) => {
-                let remedy = self.remedy(pointer, &stored);
-                let all = match (self.depth, pointer.stored()) {
-                    (Depth::AllCopies, Some(b)) => Some(self.pool.store.faults(&b, &stored)),
-                    _ => None,
-                };
-                let Stored { bytes, faults, .. } = stored;
-                let faults = all.unwrap_or(faults);
-                if !faults.is_empty() {
-                    self.find(at, Some(pointer), Outcome::Repaired(remedy), faults);
-                }
-                Some(bytes)
-            }
-            Err(Lost { why, faults }) => {
-                self.find(at, Some(pointer), Outcome::Lost(why), faults);
-                None
-            }
-        }
+        let opened = store.open(pointer, &mut stored);
+        memory::recycle(stored);
+        opened?;
+        Ok(None)
     }
 }
 
@@ -296,38 +299,42 @@ impl Visitor for Verification<'_> {
         self.counters().add(pointer);
         // dedup and block cloning let many pointers share a block
         let may_be_shared = self.has_clones || pointer.stored().is_some_and(|b| b.prop.dedup());
-        if !is_needed && may_be_shared && !self.shared.insert(pointer) {
+        if !is_needed && may_be_shared && !self.shared.insert(store, pointer) {
             return None;
         }
-        let mut stored = self.stored(at, pointer)?;
-        let opened = match is_needed {
-            true => store.unpack(pointer, stored).map(Some),
-            false => {
-                let opened = store.open(pointer, &mut stored);
-                memory::recycle(stored);
-                opened.map(|()| None).map_err(Lost::from)
+        let mut stored = self.read(store, at, pointer)?;
+        // other copies are held against the bytes as they are stored
+        let kept = if self.depth == Depth::AllCopies { stored.bytes.clone() } else { Vec::new() };
+        let bytes = std::mem::replace(&mut stored.bytes, kept);
+        let block = match self.open(store, pointer, bytes, is_needed) {
+            Err(lost) if pointer.is_under_mac() && lost.may_be_forged() => {
+                stored = self.keep(at, pointer, store.authentic(pointer))?;
+                let bytes = stored.bytes.clone();
+                self.keep(at, pointer, self.open(store, pointer, bytes, is_needed))?
             }
+            opened => self.keep(at, pointer, opened)?,
         };
-        match opened {
-            Ok(block) => {
-                self.count_mac(store, pointer);
-                block
-            }
-            Err(Lost { why: Why::Unauthentic(_), .. }) => self.authentic(store, at, pointer),
-            Err(Lost { why, faults }) => {
-                self.find(at, Some(pointer), Outcome::Lost(why), faults);
-                None
-            }
-        }
+        self.count_mac(store, pointer);
+        self.tell(store, at, pointer, stored);
+        block
     }
 
-    fn log_block(&self, at: &Bookmark, pointer: &Blkptr, was_claimed: bool) -> Option<Vec<u8>> {
+    fn log_block(
+        &self,
+        store: &Store,
+        at: &Bookmark,
+        pointer: &Blkptr,
+        was_claimed: bool,
+    ) -> Option<Vec<u8>> {
         let log = Pointer::Block(*pointer);
         self.counters().add(&log);
-        if was_claimed {
-            return self.stored(at, &log);
+        if !was_claimed {
+            return store.stored_block(pointer).ok().map(|stored| stored.bytes);
         }
-        self.pool.store.stored_block(pointer).ok().map(|stored| stored.bytes)
+        let stored = self.read(store, at, &log)?;
+        let bytes = stored.bytes.clone();
+        self.tell(store, at, &log, stored);
+        Some(bytes)
     }
 
     fn freed(&self, pointer: &Pointer) {

@@ -91,6 +91,7 @@ impl Volume {
                     break 'log;
                 }
             }
+            self.losses.extend(block.cut(log.objset));
         }
         self.losses.extend(blocks.end().and_then(|end| end.loss()).cloned());
         self

@@ -206,7 +206,7 @@ fn the_key_object_of_another() {
     let (_, attempts) = site.unlock();
     assert!(attempts.iter().all(|attempt| attempt.refused.is_empty()));
     let run = site.run(&["ls", &format!("{ROOT}:/")]);
-    let said = "the portable MAC of the object set is wrong, though the checksum is right: altered, or of another key";
+    let said = "the portable MAC of the object set is wrong: it was altered, or is of another key";
     assert!(run.code != 0 && run.errors.contains(said), "{}", run.errors);
     let run = site.run(&["ls", &format!("{CHILD}:/")]);
     assert_eq!(run.code, 0, "{}", run.errors);

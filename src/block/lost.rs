@@ -31,7 +31,7 @@ pub enum Why {
     #[error("locked: it is encrypted, and its key was not given")]
     Locked,
     /// It is not what its writer, who had the key, has written, though its checksum is right.
-    #[error("{0}, though the checksum is right: altered, or of another key")]
+    #[error("{0}: it was altered, or is of another key")]
     Unauthentic(Mac),
     /// There is no such object.
     #[error("no such object")]
@@ -39,6 +39,14 @@ pub enum Why {
     /// It was left out on purpose when the dataset was received.
     #[error("redacted")]
     Redacted,
+}
+
+impl Lost {
+    /// True if a copy had the right checksum, but was not right all the same: another one may be.
+    #[must_use]
+    pub fn may_be_forged(&self) -> bool {
+        matches!(self.why, Why::Unauthentic(_) | Why::Corrupt(_))
+    }
 }
 
 impl From<Why> for Lost {

@@ -1,7 +1,8 @@
-//! From a block pointer to the block: every copy, gang blocks, checksum, decompression.
+//! From a block pointer to the block: every copy, gang blocks, checksum, decryption and MAC, decompression.
 //!
 //! A block is tried every way before it is given up; what was tried is part of the error. Handbook:
-//! `docs/format/03-blkptr.md`, 3.6 to 3.11, and `docs/format/24-reader-recipes.md`, 24.3.
+//! `docs/format/03-blkptr.md`, 3.6 to 3.11, `docs/format/22-encryption.md`, 22.6 to 22.11, and
+//! `docs/format/24-reader-recipes.md`, 24.3.
 //!
 //! ```
 //! # use zfsp::{device, pool::{Gathering, Options, Pool}};
@@ -78,6 +79,12 @@ impl Store {
         Self { key: Some(key), ..self.clone() }
     }
 
+    /// The same without a key.
+    #[must_use]
+    pub fn in_clear(&self) -> Self {
+        Self { key: None, ..self.clone() }
+    }
+
     /// The block that `pointer` leads to; of a hole the zeros.
     ///
     /// # Errors
@@ -100,7 +107,7 @@ impl Store {
                 let Stored { bytes, faults, .. } = self.stored(pointer)?;
                 match self.unpack(pointer, bytes) {
                     Ok(block) => Ok(Block { faults, ..block }),
-                    Err(Lost { why: Why::Unauthentic(_), .. }) => {
+                    Err(lost) if pointer.is_under_mac() && lost.may_be_forged() => {
                         let Stored { bytes, faults, .. } = self.authentic(pointer)?;
                         self.unpack(pointer, bytes).map(|block| Block { faults, ..block })
                     }
@@ -133,6 +140,10 @@ impl Store {
             if !indirect_mac_holds(&bytes, order, version, &b.mac_bytes()) {
                 return Err(Why::Unauthentic(Mac::Indirect).into());
             }
+        }
+        if let (Some(key), Pointer::Block(_)) = (&self.key, pointer) {
+            // of an object set: it holds its own MACs
+            key.portable(&bytes, order).map_err(Why::Unauthentic)?;
         }
         Ok(Block { bytes, order, faults: Vec::new() })
     }

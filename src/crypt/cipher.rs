@@ -9,17 +9,17 @@ use aes_gcm::{AeadInOut, AesGcm, KeyInit};
 use ccm::Ccm;
 use zfsp_grammar::dsl::crypto_key::Suite;
 
-type Gcm<Aes> = Box<AesGcm<Aes, U12, U16>>;
-type Cbc<Aes> = Box<Ccm<Aes, U16, U12>>;
+type BoxedGcm<Aes> = Box<AesGcm<Aes, U12, U16>>;
+type BoxedCcm<Aes> = Box<Ccm<Aes, U16, U12>>;
 
 /// A cipher with its key, which is wiped at the end.
 pub(super) enum Cipher {
-    Aes128Ccm(Cbc<Aes128>),
-    Aes192Ccm(Cbc<Aes192>),
-    Aes256Ccm(Cbc<Aes256>),
-    Aes128Gcm(Gcm<Aes128>),
-    Aes192Gcm(Gcm<Aes192>),
-    Aes256Gcm(Gcm<Aes256>),
+    Aes128Ccm(BoxedCcm<Aes128>),
+    Aes192Ccm(BoxedCcm<Aes192>),
+    Aes256Ccm(BoxedCcm<Aes256>),
+    Aes128Gcm(BoxedGcm<Aes128>),
+    Aes192Gcm(BoxedGcm<Aes192>),
+    Aes256Gcm(BoxedGcm<Aes256>),
 }
 
 /// What salt, IV and tag are to a message.

@@ -172,7 +172,7 @@ impl CryptoKey {
             return None;
         }
         let (master, hmac) = keys.split_at_checked(keys.len().checked_sub(HMAC_KEY_SIZE)?)?;
-        DataKey::new(self.object, suite, version, master, hmac)
+        DataKey::new((self.object, self.guid), suite, version, master, hmac)
     }
 }
 

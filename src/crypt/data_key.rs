@@ -26,6 +26,8 @@ const SALTS: usize = 64;
 pub struct DataKey {
     /// MOS object of the wrapped keys.
     pub object: u64,
+    /// Identity of the key.
+    pub guid: u64,
     /// Cipher, key length and mode.
     pub suite: Suite,
     /// What is authenticated.
@@ -42,7 +44,7 @@ pub struct DataKey {
 impl DataKey {
     /// `None` if the suite is not known, or if its keys have another length.
     pub(super) fn new(
-        object: u64,
+        (object, guid): (u64, u64),
         suite: Suite,
         version: KeyVersion,
         master: &[u8],
@@ -52,7 +54,7 @@ impl DataKey {
         let (mut extracted, master) = Hkdf::extract(None, master);
         extracted.as_mut_slice().zeroize();
         let hmac = Hmac::new_from_slice(hmac).ok()?;
-        Some(Self { object, suite, version, key_length, master, hmac, ciphers: Cache::new(SALTS) })
+        Some(Self { object, guid, suite, version, key_length, master, hmac, ciphers: Cache::new(SALTS) })
     }
 
     /// The cipher for blocks with that salt.

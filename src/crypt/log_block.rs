@@ -25,6 +25,8 @@ const TX_WRITE: u64 = 9;
 const TX_CLONE_RANGE: u64 = 24;
 /// Bytes of their bodies that are ciphertext, before what is in clear.
 const FIELDS_SIZE: usize = 32;
+/// Bytes that say how many pointers follow.
+const COUNT_SIZE: usize = 8;
 
 impl DataKey {
     /// Decrypts the records of a log block of that order where they are. Salt and IV are in the pointer to it, but the
@@ -49,10 +51,7 @@ impl DataKey {
             let record = block.get(start..used)?;
             let length = usize::try_from(word(record, LENGTH_AT, order)).ok()?;
             let record = record.get(..length)?;
-            let clear = clear(word(record, 0, order), length);
-            if clear.start > clear.end || clear.end > length {
-                return None;
-            }
+            let clear = clear(word(record, 0, order), length)?;
             aad.extend_from_slice(record.get(..HEAD_SIZE)?);
             aad.extend_from_slice(record.get(clear.clone())?);
             for secret in [HEAD_SIZE..clear.start, clear.end..length] {
@@ -75,14 +74,15 @@ impl DataKey {
     }
 }
 
-/// What is in clear of the body of a record of that type and length.
-fn clear(kind: u64, length: usize) -> Range<usize> {
+/// What is in clear of the body of a record of that type and length; `None` if it is too short for its type.
+fn clear(kind: u64, length: usize) -> Option<Range<usize>> {
     const FIELDS_END: usize = HEAD_SIZE + FIELDS_SIZE;
-    match kind {
+    let (clear, shortest) = match kind {
         // one pointer
-        TX_WRITE => FIELDS_END..FIELDS_END + BLKPTR_SIZE,
+        TX_WRITE => (FIELDS_END..FIELDS_END + BLKPTR_SIZE, FIELDS_END + BLKPTR_SIZE),
         // a count and pointers
-        TX_CLONE_RANGE => FIELDS_END..length,
-        _ => length..length,
-    }
+        TX_CLONE_RANGE => (FIELDS_END..length, FIELDS_END + COUNT_SIZE),
+        _ => (length..length, HEAD_SIZE),
+    };
+    (length >= shortest).then_some(clear)
 }

@@ -40,24 +40,25 @@ impl DataKey {
         if holds { Ok(()) } else { Err(Mac::Portable) }
     }
 
-    /// Checks the block of an object set: what the dnodes of its accounting lead to.
+    /// Checks the block of an object set: what the dnodes of its accounting lead to. False if no MAC covers them: the
+    /// accounting is not complete, or is none.
     ///
     /// # Errors
     /// That its local MAC is wrong.
-    pub fn local(&self, block: &[u8], order: Order) -> Result<(), Mac> {
+    pub fn local(&self, block: &[u8], order: Order) -> Result<bool, Mac> {
         let flags = word(block, FLAGS_AT, order);
         let is_used = |at: usize| block.get(at).is_some_and(|kind| *kind != 0);
         let is_complete = flags & 1 != 0;
         if !is_complete || block.len() <= SHORTEST || !(is_used(USERUSED_AT) || is_used(GROUPUSED_AT)) {
-            // it is zeros, and what it was before does not matter
-            return Ok(());
+            // then the MAC is zeros, and what it was before does not matter
+            return Ok(false);
         }
         let mut hmac = self.hmac();
         hmac.update(&flags.to_le_bytes());
         let mut all = [USERUSED_AT, GROUPUSED_AT, PROJECTUSED_AT].into_iter().filter(|at| is_used(*at));
         let are_dnodes = all.all(|at| dnode(block, at, order, self.version, &mut |bytes| hmac.update(bytes)));
         let holds = are_dnodes && hmac.finalize().into_bytes().get(..MAC_SIZE) == stored(block, LOCAL_AT);
-        if holds { Ok(()) } else { Err(Mac::Local) }
+        if holds { Ok(true) } else { Err(Mac::Local) }
     }
 }
 

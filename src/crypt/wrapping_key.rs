@@ -13,7 +13,7 @@ pub(super) const KEY_SIZE: usize = 32;
 
 /// The key that wraps the keys of all datasets of one encryption root. Wiped at the end, and never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct WrappingKey(Zeroizing<[u8; KEY_SIZE]>);
+pub struct WrappingKey(Zeroizing<Vec<u8>>);
 
 /// How a passphrase becomes a key: PBKDF2 with HMAC-SHA-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +25,8 @@ pub struct Stretching {
 }
 
 impl Stretching {
-    /// Rounds that are not begun without being asked for: an enemy may name as many as would take for ever. The usual
-    /// 350 000 take a fraction of a second.
+    /// More rounds are never begun: an enemy may name as many as would take for ever. The usual 350 000 take a fraction
+    /// of a second.
     pub const MOST_ITERATIONS: u64 = 50_000_000;
 }
 
@@ -67,8 +67,10 @@ impl WrappingKey {
     pub fn of(format: KeyFormat, given: &[u8], stretching: Option<Stretching>) -> Result<Self, Unfit> {
         match format {
             KeyFormat::RAW => {
-                let key = given.try_into().map_err(|_| Unfit::RawLength(given.len()))?;
-                Ok(Self(Zeroizing::new(key)))
+                if given.len() != KEY_SIZE {
+                    return Err(Unfit::RawLength(given.len()));
+                }
+                Ok(Self(Zeroizing::new(given.to_vec())))
             }
             KeyFormat::HEX => Self::of_digits(line(given)),
             KeyFormat::PASSPHRASE => Self::of_passphrase(line(given), stretching.ok_or(Unfit::NoStretching)?),
@@ -84,7 +86,7 @@ impl WrappingKey {
             let value = char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
             value.ok_or_else(|| Unfit::HexDigit(n.saturating_add(1)))
         };
-        let mut key = Zeroizing::new([0; KEY_SIZE]);
+        let mut key = Zeroizing::new(vec![0; KEY_SIZE]);
         for (n, digit) in digits.iter().enumerate() {
             let value = value(n, *digit)?;
             if let Some(byte) = key.get_mut(n / 2) {
@@ -106,13 +108,13 @@ impl WrappingKey {
             Ok(rounds) if iterations <= Stretching::MOST_ITERATIONS => rounds,
             _ => return Err(Unfit::Iterations(iterations)),
         };
-        let mut key = Zeroizing::new([0; KEY_SIZE]);
+        let mut key = Zeroizing::new(vec![0; KEY_SIZE]);
         pbkdf2::pbkdf2_hmac::<Sha1>(passphrase, &salt.to_le_bytes(), rounds, &mut *key);
         Ok(Self(key))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &*self.0
+        &self.0
     }
 }
 

@@ -162,6 +162,7 @@ impl Dataset {
     /// # Errors
     /// [`Loss`], if its object set cannot be had.
     pub fn objset(&self, pool: &Pool) -> Result<ObjectSet, Loss> {
-        ObjectSet::open(pool.store_of(&self.phys), self.object, self.phys.bp)
+        let open = if self.phys.flags.inconsistent() { ObjectSet::open_unfinished } else { ObjectSet::open };
+        open(pool.store_of(&self.phys), self.object, self.phys.bp)
     }
 }

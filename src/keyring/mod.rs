@@ -34,6 +34,8 @@ use std::sync::Arc;
 
 use crate::block::Store;
 use crate::crypt::DataKey;
+use crate::dataset::Dsl;
+use crate::pool::Pool;
 
 pub use slip::Slip;
 pub use unlock::{Attempt, Hint};
@@ -58,10 +60,21 @@ impl Keyring {
         Self { stores: stores.collect() }
     }
 
-    /// The same keys for another state of the pool.
+    /// The same keys for another state of the pool: those of the directories that have the same key objects there.
     #[must_use]
-    pub fn over(&self, store: &Store) -> Self {
-        Self::new(store, self.stores.iter().filter_map(|(dir, opened)| Some((*dir, opened.key.clone()?))))
+    pub fn over(&self, pool: &Pool) -> Self {
+        if self.is_empty() {
+            return Self::default();
+        }
+        let dsl = Dsl::of(pool);
+        let keys: HashMap<u64, &Arc<DataKey>> =
+            self.stores().filter_map(|store| store.key.as_ref()).map(|key| (key.object, key)).collect();
+        let opened = dsl.datasets.dirs.iter().filter_map(|dir| {
+            let encryption = dsl.encryption(dir).ok()??;
+            let key = keys.get(&encryption.key).filter(|key| key.guid == encryption.guid)?;
+            Some((dir.object, Arc::clone(key)))
+        });
+        Self::new(&pool.store, opened)
     }
 
     /// What the datasets of a directory are read with; `None` if they are in clear, or locked.

@@ -259,6 +259,11 @@ impl<'p> Namespace<'p> {
         }
         let named = |loss: Loss| Error::from(loss).within(&dataset.name);
         let set = dataset.objset(self.pool()).map_err(named)?;
+        let has_key = || self.dsl.key_object(dataset.dir.object).is_ok_and(|key| key.is_some());
+        if !set.is_encrypted() && has_key() {
+            let what = "its directory has a key, but its blocks have no MAC: somebody else wrote them";
+            return Err(Error::corrupt(what).within(&dataset.name));
+        }
         let is_replayed = self.replays && !dataset.is_snapshot();
         if set.r#type == ObjsetType::ZVOL {
             let volume = Volume::open(set).map_err(named)?;

@@ -251,8 +251,9 @@ impl Pool {
             uberblocks: Vec::new(),
         };
         let opened = opening.follow(&uberblock, &self.newest)?;
-        let keyring = self.keyring.over(&opened.store);
-        Ok(Some(Self { keyring, ..opening.finish(uberblock, self.newest, opened) }))
+        let mut pool = opening.finish(uberblock, self.newest, opened);
+        pool.keyring = self.keyring.over(&pool);
+        Ok(Some(pool))
     }
 
     /// The uberblock of the checkpoint, if there is one.

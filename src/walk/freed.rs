@@ -79,7 +79,7 @@ impl Lists<'_> {
                 return;
             }
             if let Ok((blkid, pointer)) = &found
-                && !blocks.insert(pointer)
+                && !blocks.insert(&self.pool.store, pointer)
             {
                 let again = Why::Corrupt("is the same block as an earlier one".into());
                 return self.visitor.loss(Loss::new(object.at.block(0, *blkid), again));

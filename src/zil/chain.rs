@@ -69,6 +69,17 @@ impl LogBlock {
         let (seq, kind) = (record.seq, record.kind.txtype());
         Loss::new(at, Why::Corrupt(format!("record {seq}, {kind}: {what}: nothing behind it is replayed")))
     }
+    /// Why a replay ends in this block before its last record, if it does: a record that cannot be applied, or a MAC that
+    /// is wrong. A block that was only written in part is the usual end.
+    pub(crate) fn cut(&self, objset: u64) -> Option<Loss> {
+        if let Some(lost @ Lost { why: Why::Unauthentic(_), .. }) = &self.damage {
+            return Some(Loss { at: ObjectAt { objset, object: 0 }.block(-2, self.seq), lost: lost.clone() });
+        }
+        self.records().find_map(|(record, fate)| match fate {
+            Fate::Ends(flaw) => Some(self.refused(objset, &record, &flaw.to_string())),
+            _ => None,
+        })
+    }
     /// Those records that a replay would apply.
     pub fn pending(&self) -> impl Iterator<Item = Record<'_>> {
         self.records().filter(|(_, fate)| **fate == Fate::Pending).map(|(record, _)| record)

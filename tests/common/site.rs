@@ -83,7 +83,7 @@ fn told(finding: &Finding) -> String {
     match &finding.outcome {
         Outcome::Lost(why @ Why::Unauthentic(_)) => {
             let why = why.to_string();
-            let (mac, _) = why.split_once(", though the checksum is right").unwrap();
+            let (mac, _) = why.split_once(": it was altered").unwrap();
             format!("{}: {mac}", finding.at)
         }
         Outcome::Lost(why) => format!("{}: {why}", finding.at),

@@ -49,8 +49,8 @@ impl Visitor for Guide<'_> {
         self.tour.lock().unwrap().blocks.entry(*at).or_default().push(seen);
         store.unpack(pointer, stored.filter(|_| is_needed)?.bytes).ok()
     }
-    fn log_block(&self, _: &Bookmark, pointer: &Blkptr, _: bool) -> Option<Vec<u8>> {
-        self.pool.store.stored_block(pointer).ok().map(|stored| stored.bytes)
+    fn log_block(&self, store: &Store, _: &Bookmark, pointer: &Blkptr, _: bool) -> Option<Vec<u8>> {
+        store.stored_block(pointer).ok().map(|stored| stored.bytes)
     }
     fn freed(&self, _: &Pointer) {}
     fn loss(&self, loss: Loss) {

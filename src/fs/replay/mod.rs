@@ -73,6 +73,7 @@ impl FileSystem {
                     break 'log;
                 }
             }
+            losses.extend(block.cut(log.objset));
         }
         losses.extend(blocks.end().and_then(|end| end.loss()).cloned());
         let Replay { fs, overlay } = replay;
