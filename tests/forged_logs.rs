@@ -115,6 +115,8 @@ fn a_log_in_clear() {
     let fates: Vec<_> = block.records().map(|(_, fate)| fate.clone()).collect();
     assert_eq!(fates, [Fate::Unproven]);
     assert_eq!(names(&site, &["--replay"]), before);
+    let run = site.run(&["manifest", "--replay"]);
+    assert!(run.code == 3 && run.errors.contains(&damage), "{}", run.errors);
     let run = site.run(&["zil"]);
     assert!(run.code == 3 && (run.out + &run.errors).contains(&damage));
 }

@@ -93,6 +93,8 @@ fn another_copy_is_taken() {
         "{found:?}"
     );
     assert_eq!(locked, [""; 0]);
+    // the copy that was altered is to blame, not the other one
+    assert_eq!(site.findings(Depth::AllCopies)[0], found);
     assert_eq!(site.sound_lines(), before);
     let run = site.run(&["cat", "lab/parent/own-key:/text"]);
     assert_eq!((run.code, run.out.len()), (0, 200_000));

@@ -72,7 +72,7 @@ impl LogBlock {
     /// Why a replay ends in this block before its last record, if it does: a record that cannot be applied, or a MAC that
     /// is wrong. A block that was only written in part is the usual end.
     pub(crate) fn cut(&self, objset: u64) -> Option<Loss> {
-        if let Some(lost @ Lost { why: Why::Unauthentic(_), .. }) = &self.damage {
+        if let Some(lost) = self.damage.as_ref().filter(|lost| lost.may_be_forged()) {
             return Some(Loss { at: ObjectAt { objset, object: 0 }.block(-2, self.seq), lost: lost.clone() });
         }
         self.records().find_map(|(record, fate)| match fate {
