@@ -150,9 +150,10 @@ fn sums(report: &Report) -> Table {
         add("of checkpoint", checkpoint.blocks, note);
     }
     if report.authenticated > 0 || report.locked > 0 {
-        add("authenticated", report.authenticated, "their MACs hold, too".into());
+        let note = if report.locked > 0 { "hold; those of indirect blocks take no key" } else { "hold" };
+        add("MACs", report.authenticated, note.into());
         if report.locked > 0 {
-            add("locked", report.locked, "their MACs were not checked: their key was not given".into());
+            add("MACs locked", report.locked, "not checked: their key was not given".into());
         }
     }
     let row =
