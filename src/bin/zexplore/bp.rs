@@ -80,7 +80,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let notation = settle(opener.store(), notation);
     let pointer = notation.pointer;
     let (store, opened_by) = opener.choose(&pointer);
-    let stored = store.stored(&pointer);
+    // the first copy whose checksum holds need not be that which the key opens
+    let stored = if opened_by.is_some() { store.authentic(&pointer) } else { store.stored(&pointer) };
     let block = match &stored {
         Ok(Stored { bytes, .. }) if options.raw => Ok((bytes.clone(), pointer.order())),
         Ok(Stored { bytes, .. }) if pointer.stored().is_some() => {
