@@ -53,12 +53,33 @@ pub struct NeededKey {
     /// The dataset whose key it is: the encryption root. If that has no name any more, the dataset itself, without its
     /// snapshot.
     pub root: String,
+    /// What is known of the key.
+    pub state: KeyState,
+}
+
+/// Why a dataset is locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Its key was not given.
+    NotGiven,
+    /// A key was given, but does not open it.
+    Refused,
+    /// No key can open it: what is wrong with its key object.
+    Damaged(String),
 }
 
 impl fmt::Display for NeededKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dataset, root } = self;
-        write!(f, "{dataset}: locked: it is encrypted, and the key of {root} was not given")
+        let Self { dataset, root, state } = self;
+        match state {
+            KeyState::NotGiven => {
+                write!(f, "{dataset}: locked: it is encrypted, and the key of {root} was not given")
+            }
+            KeyState::Refused => {
+                write!(f, "{dataset}: still locked: the key that was given does not open it")
+            }
+            KeyState::Damaged(what) => write!(f, "{dataset}: locked for good: {what}"),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ transcripts! {
     locked_userspace: "zexplore get --userspace all lab/clear lab/dedup lab/dedup@s1 -p fixtures/encryption-mixed";
     locked_verify: "zexplore verify -q -p fixtures/encryption-mixed";
     locked_block: "zexplore bp 'DVA[0]=<0:134c00:200> DVA[1]=<0:10e7a00:200> salt=35ec7115fcfa1e86 iv=662507766165ba19:8aaa6fa7 [L0 ZFS directory] fletcher4 uncompressed encrypted LE contiguous unique double size=200L/200P birth=24L/24P fill=1 cksum=0002b994ba79decc:005749b41be63120:6dc2d3dac4d9b19a:6ac948d7d16a8a35' --values -p fixtures/encryption-mixed";
+    stray_of_another_sender: "zexplore keys lab/stray lab/stray/child -v -p fixtures/encryption-received --keys fixtures/encryption-received/keys.json";
     locked_content_decoded: "zfsp-decode zap -p fixtures/encryption-mixed --object 'lab/parent:#34'";
 
     open_summary: "zexplore -p fixtures/encryption-mixed --keys fixtures/encryption-mixed/keys.json";
@@ -56,6 +57,19 @@ fn the_key_of_a_child_opens_all() {
     let line = "zexplore tree / --key lab/n1/n2=- -L 2 -p fixtures/encryption-pool";
     let out = common::transcript::transcript(line, Some(keys["lab"]["key"].as_str().unwrap().as_bytes()));
     insta::assert_snapshot!("open_with_the_key_of_a_child", out);
+}
+
+/// A block of one dataset, and the key of another.
+#[test]
+fn a_block_that_no_key_authenticates() {
+    let keys: Value = serde_json::from_str(&fixture("encryption-mixed").text("keys.json").unwrap()).unwrap();
+    let digits = keys["lab/dedup"]["key"].as_str().unwrap();
+    let byte = |n| u8::from_str_radix(&digits[n..n + 2], 16).unwrap();
+    let raw: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+    let line = "zexplore bp 'DVA[0]=<0:134c00:200> DVA[1]=<0:10e7a00:200> salt=35ec7115fcfa1e86 iv=662507766165ba19:8aaa6fa7 [L0 ZFS directory] fletcher4 uncompressed encrypted LE contiguous unique double size=200L/200P birth=24L/24P fill=1 cksum=0002b994ba79decc:005749b41be63120:6dc2d3dac4d9b19a:6ac948d7d16a8a35' --key lab/dedup=- -p fixtures/encryption-mixed";
+    let out = common::transcript::transcript(line, Some(&raw));
+    assert!(out.contains("the key that was given does not authenticate it"), "{out}");
+    assert!(!out.contains("give the key"), "{out}");
 }
 
 const POOLS: [&str; 5] = [

@@ -17,6 +17,7 @@ fn a_key_that_is_not_of_the_root_opens_what_it_wraps() {
     let attempts = pool.unlock(&[UserKey::of_file(STRAY, b"changed at the source\n".to_vec())]);
     assert_eq!(attempts.len(), 1);
     assert!(attempts.iter().all(|key| key.opened == [STRAY] && key.refused.is_empty()), "{attempts:?}");
+    assert!(attempts.iter().all(|key| key.alone == key.opened), "{attempts:?}");
     let names = Namespace::of(&pool);
     assert!(names.root(names.datasets().find(STRAY).unwrap()).is_ok());
     assert!(names.root(names.datasets().find("lab/stray").unwrap()).is_err());
@@ -31,4 +32,19 @@ fn the_key_of_the_root_does_not_open_what_another_wraps() {
     assert!(attempts.iter().all(|key| key.opened == ["lab/stray"] && key.refused.len() == 1), "{attempts:?}");
     // that is no fault where the other key was given as well
     assert!(fixture.pool().unlock(&keys).iter().all(|key| key.refused.is_empty()));
+}
+
+#[test]
+fn a_wrong_key_is_refused_once_for_all_heirs() {
+    let mut pool = fixture("encryption-mixed").pool();
+    let key = UserKey::of_file("lab/parent", "0".repeat(64).into_bytes());
+    let Some(attempt) = pool.unlock(&[key]).pop() else { unreachable!() };
+    assert_eq!(attempt.refused.len(), 1, "{attempt:?}");
+    assert!(attempt.refused.iter().all(|(name, _)| name == "lab/parent"), "{attempt:?}");
+    assert!(attempt.heirs.iter().any(|name| name == "lab/parent/plain-compression"), "{attempt:?}");
+    let names = Namespace::of(&pool);
+    let set = names.datasets().find("lab/parent/plain-compression").unwrap();
+    assert!(names.locked(set).to_string().contains("still locked"));
+    let other = names.datasets().find("lab/dedup").unwrap();
+    assert!(!names.locked(other).to_string().contains("still locked"));
 }

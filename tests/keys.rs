@@ -25,6 +25,7 @@ use zfsp_grammar::config::Errata;
 use zfsp_grammar::dsl::crypto_key::KeyFormat;
 
 transcripts! {
+    two_keys_from_standard_input: "zexplore keys -p fixtures/encryption-formats --key lab/raw=- --key lab/hex=-";
     keys_help: "zexplore keys --help";
     keys_of_all_formats: "zexplore keys -p fixtures/encryption-formats";
     keys_of_heirs_and_clones: "zexplore keys -p fixtures/encryption-mixed";
@@ -95,6 +96,9 @@ fn wrong_keys() {
             "zexplore keys lab/raw -p fixtures/encryption-formats --key lab/raw=words --json",
             "zexplore keys -p fixtures/simple --key lab=raw",
             "zexplore ls lab/raw -p fixtures/encryption-formats --key lab/raw=hex",
+            "zexplore ls -R / -p fixtures/encryption-formats --key lab/raw=hex",
+            "zexplore keys lab/parent -p fixtures/encryption-mixed --key lab/parent/plain-compression=hex",
+            "zexplore ls lab/parent -p fixtures/encryption-mixed --key lab/parent=hex",
         ],
     );
 }
@@ -110,6 +114,32 @@ fn slips() {
             "zexplore ls lab/raw -p fixtures/encryption-formats --key lab/raw=raw-and-line-end",
         ],
     );
+}
+
+/// What was given in place of a file may be the key itself.
+#[test]
+fn what_is_given_in_place_of_a_file_is_not_repeated() {
+    let pool = "-p fixtures/encryption-formats";
+    let json = r#"{"lab/raw":{"format":"raw","key":"SECRET"}}"#;
+    let lines = [
+        format!("zexplore keys {pool} --key lab/raw=SECRET"),
+        format!("zexplore keys {pool} --key lab/raw=/SECRET/SECRET"),
+        format!("zexplore keys {pool} --key 'SECRET horse'"),
+        format!("zexplore keys {pool} --key -SECRET"),
+        format!("zexplore keys {pool} --key SECRET="),
+        format!("zexplore keys {pool} --key =SECRET"),
+        format!("zexplore keys {pool} --keys '{json}'"),
+        format!("zexplore keys {pool} --keys fixtures/encryption-formats/keys.json --keys '{json}'"),
+        format!("zfsp-decode zap {pool} --object mos:#1 --key lab/raw=SECRET"),
+        format!("zfsp-decode zap {pool} --object mos:#1 --key SECRET"),
+    ];
+    let all = lines.map(|line| common::transcript::transcript(&line, None));
+    let said: Vec<&str> = all.iter().map(|told| told.split_once('\n').unwrap().1).collect();
+    assert!(
+        said.iter().all(|told| !told.contains("SECRET") && told.ends_with("--- exit code 2\n")),
+        "{said:?}"
+    );
+    insta::assert_snapshot!("keys_in_place_of_files", said.join("\n"));
 }
 
 /// What became of one key.
@@ -331,8 +361,19 @@ fn damaged_key_objects_are_named() {
 fn a_key_object_that_cannot_be_read() {
     let forge = altered("encryption-formats", "lab/raw", |leaf| leaf.0[0x18..0x1c].fill(0));
     let roots = Dsl::of(&forge.pool).encryption_roots();
-    let names: Vec<&str> = roots.losses.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!((names, roots.datasets().count()), (vec!["lab/raw"], 3));
+    let names: Vec<&str> = roots.unread.iter().map(|set| set.dir.name.as_str()).collect();
+    assert_eq!((names, roots.losses.len(), roots.datasets().count()), (vec!["lab/raw"], 0, 3));
+    let without = said(&forge, None, 3);
+    assert!(without.contains("lab/raw          84\n    key object 84 is damaged: "), "{without}");
+    assert!(without.contains("1 key object is damaged"), "{without}");
+    let listed = zexplore(&["ls", "lab/raw"], &forge.saved.paths).unwrap();
+    assert!(
+        listed.errors.contains("lab/raw: locked for good: its key object 84 is damaged: "),
+        "{}",
+        listed.errors
+    );
+    let summary = zexplore(&["summary"], &forge.saved.paths).unwrap();
+    assert!(summary.out.contains("its key object 84 is damaged: "), "{}", summary.out);
     let said = said(&forge, Some("encryption-formats"), 3);
     assert!(said.contains("its key object 84 is damaged: "), "{said}");
     assert!(said.contains("lab/passphrase: opens lab/passphrase"), "{said}");

@@ -34,8 +34,21 @@ pub struct EncryptionRoots {
     pub roots: Vec<EncryptionRoot>,
     /// Datasets without a root that could be theirs.
     pub without: Vec<(Encrypted, Rootless)>,
+    /// Datasets whose key object cannot be read: which root is theirs is not known.
+    pub unread: Vec<Unread>,
     /// Names of datasets, and why their key is not known, or something about them.
     pub losses: Vec<(String, Loss)>,
+}
+
+/// An encrypted dataset whose key object cannot be read.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    /// Where it is.
+    pub dir: Arc<Dir>,
+    /// MOS object of the wrapped key.
+    pub key: u64,
+    /// Why it cannot be read.
+    pub loss: Loss,
 }
 
 /// A directory with a key of its user.
@@ -69,7 +82,7 @@ pub struct Encrypted {
     pub sharing: u64,
     /// Whether the root is the directory itself, or one above it. Of clones it need not be.
     pub is_below_root: bool,
-    /// Whether the last receive into it was of raw blocks.
+    /// Whether it says that the last receive into it was of raw blocks; where not, it is not known.
     pub is_raw_received: bool,
     /// By age.
     pub snapshots: Vec<EncryptedSnapshot>,
@@ -82,7 +95,7 @@ pub struct EncryptedSnapshot {
     pub name: String,
     /// Identity of the IVs of its blocks; `None` in pools of former releases.
     pub ivset_guid: Option<u64>,
-    /// Whether it was received as raw blocks.
+    /// Whether it says that it was received as raw blocks; where not, it is not known.
     pub is_raw_received: bool,
 }
 
@@ -161,7 +174,10 @@ impl Dsl<'_> {
                     *count = count.saturating_add(1);
                     found.push((dir, encryption));
                 }
-                Err(loss) => all.losses.push((dir.name.clone(), loss)),
+                Err(loss) => match self.key_object(dir.object).ok().flatten() {
+                    Some(key) => all.unread.push(Unread { dir: dir.clone(), key, loss }),
+                    None => all.losses.push((dir.name.clone(), loss)),
+                },
             }
         }
         let mut states: BTreeMap<u64, Vec<&Dataset>> = BTreeMap::new();

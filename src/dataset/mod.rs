@@ -48,7 +48,9 @@ pub use delegation::{Grant, Grants, Receiver};
 pub use dir::Dir;
 pub use dsl::Dsl;
 pub use encryption::Encryption;
-pub use encryption_root::{Encrypted, EncryptedSnapshot, EncryptionRoot, EncryptionRoots, Erratum, Rootless};
+pub use encryption_root::{
+    Encrypted, EncryptedSnapshot, EncryptionRoot, EncryptionRoots, Erratum, Rootless, Unread,
+};
 pub use hold::Hold;
 
 /// The pool directory, in the MOS.

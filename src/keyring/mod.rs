@@ -29,7 +29,7 @@ mod slip;
 mod unlock;
 mod user_key;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::block::Store;
@@ -46,6 +46,8 @@ pub use user_key::{Malformed, UserKey};
 pub struct Keyring {
     /// By the MOS objects of their directories.
     stores: HashMap<u64, Arc<Store>>,
+    /// Directories that a key was given for, which did not open them.
+    refused: HashSet<u64>,
 }
 
 impl Keyring {
@@ -57,14 +59,15 @@ impl Keyring {
             let opened = shared.entry(key.object).or_insert_with(|| Arc::new(store.with_key(key)));
             (dir, opened.clone())
         });
-        Self { stores: stores.collect() }
+        Self { stores: stores.collect(), refused: HashSet::new() }
     }
 
     /// The same keys for another state of the pool: those of the directories that have the same key objects there.
     #[must_use]
     pub fn over(&self, pool: &Pool) -> Self {
+        let refused = self.refused.clone();
         if self.is_empty() {
-            return Self::default();
+            return Self { refused, ..Self::default() };
         }
         let dsl = Dsl::of(pool);
         let keys: HashMap<u64, &Arc<DataKey>> =
@@ -74,13 +77,19 @@ impl Keyring {
             let key = keys.get(&encryption.key).filter(|key| key.guid == encryption.guid)?;
             Some((dir.object, Arc::clone(key)))
         });
-        Self::new(&pool.store, opened)
+        Self { refused, ..Self::new(&pool.store, opened) }
     }
 
     /// What the datasets of a directory are read with; `None` if they are in clear, or locked.
     #[must_use]
     pub fn store(&self, dir: u64) -> Option<&Arc<Store>> {
         self.stores.get(&dir)
+    }
+
+    /// Whether a key was given for a directory, but no key opens it.
+    #[must_use]
+    pub fn is_refused(&self, dir: u64) -> bool {
+        self.refused.contains(&dir) && !self.stores.contains_key(&dir)
     }
 
     /// True if nothing is on it.

@@ -20,9 +20,14 @@ pub struct Attempt {
     pub dataset: String,
     /// The datasets that it opens, by the names of their directories.
     pub opened: Vec<String>,
+    /// Those of them that it opens although it is not the key of their encryption root. The kernel loads keys for roots:
+    /// it cannot open them.
+    pub alone: Vec<String>,
     /// Those that it should open, for it is the key of their encryption root, but neither it does nor another that was
     /// given. If it is no key at all, the one that it was given for.
     pub refused: Vec<(String, Refusal)>,
+    /// Others of the same encryption root that a wrong key does not open either.
+    pub heirs: Vec<String>,
     /// What it would have been good for, if it opens nothing.
     pub hint: Option<Hint>,
 }
@@ -54,12 +59,23 @@ impl Pool {
         let (mut attempts, found): (Vec<_>, Vec<_>) =
             keys.par_iter().map(|key| Trial { dsl: &dsl, locks: &locks, key }.run()).unzip();
         let keyring = Keyring::new(&self.store, found.into_iter().flatten());
-        self.keyring.stores.extend(keyring.stores);
         let opened: HashSet<String> = attempts.iter().flat_map(|attempt| attempt.opened.clone()).collect();
-        for Attempt { dataset, refused, .. } in &mut attempts {
+        for Attempt { dataset, refused, heirs, .. } in &mut attempts {
             refused.retain(|(name, _)| *name == *dataset || !opened.contains(name));
+            heirs.retain(|name| !opened.contains(name));
         }
+        let refused: HashSet<u64> = attempts.iter().flat_map(|attempt| attempt.dirs(&dsl)).collect();
+        self.keyring.stores.extend(keyring.stores);
+        self.keyring.refused.extend(refused);
         attempts
+    }
+}
+
+impl Attempt {
+    /// The directories that it should have opened, and did not.
+    fn dirs(&self, dsl: &Dsl<'_>) -> Vec<u64> {
+        let names = self.refused.iter().map(|(name, _)| name).chain(&self.heirs);
+        names.filter_map(|name| Some(dsl.datasets.find(name).ok()?.dir.object)).collect()
     }
 }
 
@@ -89,7 +105,14 @@ type Opened = Vec<(u64, Arc<DataKey>)>;
 impl Trial<'_> {
     fn run(&self) -> (Attempt, Opened) {
         let dataset = self.key.dataset.clone();
-        let mut attempt = Attempt { dataset, opened: Vec::new(), refused: Vec::new(), hint: None };
+        let mut attempt = Attempt {
+            dataset,
+            opened: Vec::new(),
+            alone: Vec::new(),
+            refused: Vec::new(),
+            heirs: Vec::new(),
+            hint: None,
+        };
         let opened = self.open(&mut attempt).unwrap_or_else(|refusal| {
             attempt.refused.push((self.key.dataset.clone(), refusal));
             Vec::new()
@@ -119,8 +142,14 @@ impl Trial<'_> {
             Ok(key) => key,
             Err(unfit) => {
                 let keys = self.own(named, &of_root, unfit.into())?;
-                attempt.opened.push(named.dir.name.clone());
-                return Ok(vec![(named.dir.object, keys)]);
+                let sharing = self.locks.iter().filter(|lock| lock.encryption.key == named.encryption.key);
+                let opened = sharing.map(|lock| {
+                    attempt.opened.push(lock.dir.name.clone());
+                    (lock.dir.object, keys.clone())
+                });
+                let opened = opened.collect();
+                attempt.alone.clone_from(&attempt.opened);
+                return Ok(opened);
             }
         };
         let mut unwrapped: HashMap<u64, Result<Arc<DataKey>, Refusal>> = HashMap::new();
@@ -132,11 +161,16 @@ impl Trial<'_> {
                 Err(flaw) => Err(Refusal::Damaged { object, flaw }),
             };
             let found = unwrapped.entry(object).or_insert_with(unwrap).clone();
-            // a key that was given for a dataset itself may be an earlier one of its root
-            let found = if lock.dir.object == dir.object {
-                found.or_else(|why| self.own(lock, &of_root, why))
-            } else {
-                found
+            // a key that was given for a dataset itself may be another than that of its root; clones share it
+            let found = match found {
+                Err(why) if object == named.encryption.key => {
+                    let keys = self.own(lock, &of_root, why);
+                    if keys.is_ok() {
+                        attempt.alone.push(lock.dir.name.clone());
+                    }
+                    keys
+                }
+                found => found,
             };
             match found {
                 Ok(keys) => {
@@ -149,7 +183,15 @@ impl Trial<'_> {
         let opens = |object| opened.iter().any(|(dir, _)| *dir == object);
         // if it is not of the root, it says nothing of the others
         if opens(dir.object) && !opens(root) {
-            refused.clear();
+            refused.retain(|(_, refusal)| !matches!(refusal, Refusal::Wrong(_)));
+        }
+        if opened.is_empty() {
+            // all that is known of the others is that they inherit
+            let is_wrong = |(_, refusal): &(String, Refusal)| matches!(refusal, Refusal::Wrong(_));
+            let wrong = || refused.iter().filter(|one| is_wrong(one)).map(|(name, _)| name);
+            let told = wrong().find(|name| **name == dir.name).or(wrong().next()).cloned();
+            attempt.heirs = wrong().filter(|name| Some(*name) != told.as_ref()).cloned().collect();
+            refused.retain(|one| !is_wrong(one) || Some(&one.0) == told.as_ref());
         }
         let witness = attempt.opened.first();
         attempt.refused = refused.into_iter().map(|(name, refusal)| (name, told(refusal, witness))).collect();

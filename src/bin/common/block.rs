@@ -15,7 +15,7 @@ use zfsp_grammar::notation::{Notation, Open};
 use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::exit::{Exit, Failure};
-use crate::common::locked::told;
+use crate::common::locked::told_of_objects;
 use crate::common::opener::Opener;
 use crate::common::place::{Flags, Part, Place, Raw, TRIED, UNPROVEN, guess, pointer_bytes};
 use crate::common::pool::{Named, object_set};
@@ -119,8 +119,8 @@ pub(crate) fn of_notation(opener: &Opener, notation: &Notation) -> Result<Found,
     let Notation { pointer, is_partial, .. } = settle(opener.store(), *notation);
     let name = first_copy(&pointer);
     let (store, dataset) = opener.choose(&pointer);
-    let mut found =
-        of_pointer(store, &pointer, name.clone()).map_err(|lost| lost_block(&name, lost, is_partial))?;
+    let mut found = of_pointer(store, &pointer, name.clone())
+        .map_err(|lost| lost_block(opener, &name, lost, is_partial))?;
     found.note = dataset.map(|dataset| format!("{name}: opened by the key of {dataset}"));
     if is_partial && pointer.level() == 0 {
         // the text does not tell the type
@@ -130,19 +130,24 @@ pub(crate) fn of_notation(opener: &Opener, notation: &Notation) -> Result<Found,
 }
 
 /// Why a block that a text names is not there; if it is locked, what to do next.
-pub(crate) fn lost_block(name: &str, lost: Lost, is_partial: bool) -> Failure {
+pub(crate) fn lost_block(opener: &Opener, name: &str, lost: Lost, is_partial: bool) -> Failure {
     if lost.why == Why::Locked {
-        return Failure(Exit::Damaged, locked_block(name, is_partial));
+        return Failure(Exit::Damaged, locked_block(opener, name, is_partial));
     }
     Failure(Exit::Nothing, format!("{name}: {}", Error::from(lost)))
 }
 
 /// That a block is locked: its pointer does not say of which dataset it is.
-pub(crate) fn locked_block(name: &str, is_partial: bool) -> String {
+pub(crate) fn locked_block(opener: &Opener, name: &str, is_partial: bool) -> String {
     if is_partial {
         return format!("{name}: locked: no key opens it without its salt and IV: give the whole pointer");
     }
-    format!("{name}: locked: give the key of its dataset: --key DATASET=FILE (or =prompt)")
+    let keys = match opener.count() {
+        0 => return format!("{name}: locked: give the key of its dataset: --key DATASET=FILE (or =prompt)"),
+        1 => "the key that was given does not authenticate it".into(),
+        n => format!("none of the {n} keys that were given authenticates it"),
+    };
+    format!("{name}: locked: {keys}: it was altered, or is of a dataset that is locked")
 }
 
 /// What to call a block: its first copy.
@@ -236,7 +241,7 @@ impl Target {
                 }
                 let pointer = object.pointer(blkid).map_err(failure)?;
                 let block = object.block(blkid).map_err(|loss| match Error::from(loss) {
-                    why @ Error::Locked { .. } => Failure::from(locked(why)),
+                    why @ Error::Locked { .. } => failure_of_objects(&locked(why)),
                     why => why.into(),
                 })?;
                 let doubts =
@@ -257,7 +262,9 @@ impl Target {
                 (told, Some(wanted)) if told != Some(wanted) && content::BONUSES.contains(&wanted) => {
                     bonus(&object, name, is_sealed, wanted, &locked)
                 }
-                (_, Some(_)) if is_locked => Err(locked(Error::locked(format!("{name}: locked"))).into()),
+                (_, Some(_)) if is_locked => {
+                    Err(failure_of_objects(&locked(Error::locked(format!("{name}: locked")))))
+                }
                 _ => {
                     let found = whole(&object, name.clone(), MOST_CONTENT);
                     match (found.bytes.is_empty() && found.doubts.is_empty(), wanted) {
@@ -279,9 +286,14 @@ fn sealed_dnode(object: &Object, name: String, is_sealed: bool, locked: &dyn Fn(
     let mut found = dnode(object, name, is_sealed);
     if is_sealed && object.bonustype.is_encrypted() {
         let why = Error::locked(format!("{}: its bonus is locked", found.name));
-        found.doubts.push(told(&locked(why)));
+        found.doubts.push(told_of_objects(&locked(why)));
     }
     found
+}
+
+/// Something of a locked dataset cannot be shown.
+fn failure_of_objects(error: &Error) -> Failure {
+    Failure(Exit::Damaged, told_of_objects(error))
 }
 
 fn failure(loss: Loss) -> Failure {

@@ -11,6 +11,7 @@ pub(crate) mod opener;
 pub(crate) mod output;
 pub(crate) mod place;
 pub(crate) mod pool;
+pub(crate) mod prompt;
 pub(crate) mod seal;
 pub(crate) mod show;
 pub(crate) mod user_keys;

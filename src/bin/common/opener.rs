@@ -46,6 +46,11 @@ impl Opener {
         opener
     }
 
+    /// How many keys there are to try.
+    pub(crate) fn count(&self) -> usize {
+        self.keyed.len()
+    }
+
     /// What reads any block, as far as that takes no key.
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.plain
@@ -56,13 +61,8 @@ impl Opener {
         // the MACs of pointers and of object sets are not in the pointer
         let is_under_key =
             pointer.is_under_mac() && pointer.level() == 0 && pointer.r#type() != ObjectType::OBJSET;
-        let Some(stored) = Some(pointer).filter(|_| is_under_key).and_then(|pointer| {
-            let is_asked = !self.keyed.is_empty();
-            is_asked.then(|| self.plain.stored(pointer).ok()).flatten()
-        }) else {
-            return (&self.plain, None);
-        };
-        let opens = |keyed: &&Keyed| keyed.store.open(pointer, &mut stored.bytes.clone()).is_ok();
+        // any copy will do
+        let opens = |keyed: &&Keyed| is_under_key && keyed.store.authentic(pointer).is_ok();
         match self.keyed.iter().find(opens) {
             Some(Keyed { dataset, store }) => (store, Some(dataset)),
             None => (&self.plain, None),

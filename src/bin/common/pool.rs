@@ -69,7 +69,18 @@ pub(crate) fn unlock(pool: &mut Pool, keys: &[UserKey], warn: &mut dyn FnMut(Str
 /// What a key does not open, and why; what else it may be good for.
 pub(crate) fn refusals(attempt: &Attempt) -> impl Iterator<Item = String> {
     let refused = attempt.refused.iter().map(|(name, refusal)| format!("{name}: {refusal}"));
+    let heirs = heirs(attempt).into_iter().map(|heirs| format!("{}: {heirs}", attempt.dataset));
+    let refused = refused.chain(heirs);
     refused.chain(attempt.hint.iter().map(|hint| format!("{}: {hint}", attempt.dataset)))
+}
+
+/// How many others a wrong key does not open.
+pub(crate) fn heirs(attempt: &Attempt) -> Option<String> {
+    match attempt.heirs.len() {
+        0 => None,
+        1 => Some("another dataset has the same encryption root, and stays locked as well".into()),
+        n => Some(format!("{n} other datasets have the same encryption root, and stay locked as well")),
+    }
 }
 
 /// An object set, and what it is called.

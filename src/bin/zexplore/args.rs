@@ -6,7 +6,6 @@ use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::common::exit::CODES;
-use crate::common::user_keys::KeyArg;
 use crate::{
     bp, cat, config, datasets, diff, dva, errors, extract, find, get, history, keys, label, ls, manifest,
     objset, stat, tree, uberblocks, verify, zil,
@@ -16,7 +15,7 @@ use crate::{
 ///
 /// Without a command: summary.
 #[derive(Debug, Parser)]
-#[command(name = "zexplore", version, after_help = format!("{EXAMPLES}\n\n{CODES}"), max_term_width = 100)]
+#[command(name = "zexplore", version, after_help = format!("{EXAMPLES}\n\n{CODES}\n{IN_CLEAR}"), max_term_width = 100)]
 #[command(subcommand_precedence_over_arg = true)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -43,10 +42,11 @@ pub(crate) struct Global {
     /// Files and volumes as they will be after the next import: with what their intent logs hold
     #[arg(long, global = true)]
     pub(crate) replay: bool,
-    /// The key of DATASET, and of all with the same encryption root: a file, prompt, or - for standard input
-    #[arg(long = "key", value_name = "DATASET=FILE", global = true)]
-    pub(crate) keys: Vec<KeyArg>,
-    /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}
+    /// The key of DATASET, and of all with the same encryption root: a FILE with 32 raw bytes, 64 hex digits or a
+    /// passphrase; prompt; or - for standard input
+    #[arg(long = "key", value_name = "DATASET=FILE", allow_hyphen_values = true, global = true)]
+    pub(crate) keys: Vec<String>,
+    /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}; raw keys in hex digits
     #[arg(long = "keys", value_name = "FILE.json", global = true)]
     pub(crate) key_files: Vec<PathBuf>,
     /// JSON instead of text; all sizes in bytes
@@ -110,6 +110,10 @@ pub(crate) enum Command {
     /// Print the manual page, or that of a command
     Man { command: Option<String> },
 }
+
+/// What exit code 0 means where keys are missing.
+pub(crate) const IN_CLEAR: &str = "Without keys summary, verify, errors and keys end with 0 as well: \
+what they show of encrypted datasets is in clear";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -18,6 +18,7 @@ use zfsp_grammar::notation::Notation;
 use crate::common::block::{first_copy, locked_block, lost_block, settle};
 use crate::common::exit::{Exit, Failure};
 use crate::common::hex;
+use crate::common::opener::Opener;
 use crate::common::output::print;
 use crate::common::seal::{self, is_under_mac};
 use crate::common::show::{Look, names, structure, tell_troubles, write};
@@ -79,7 +80,8 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let notation = settle(opener.store(), notation);
     let pointer = notation.pointer;
     let (store, opened_by) = opener.choose(&pointer);
-    let stored = store.stored(&pointer);
+    // the first copy whose checksum holds need not be that which the key opens
+    let stored = if opened_by.is_some() { store.authentic(&pointer) } else { store.stored(&pointer) };
     let block = match &stored {
         Ok(Stored { bytes, .. }) if options.raw => Ok((bytes.clone(), pointer.order())),
         Ok(Stored { bytes, .. }) if pointer.stored().is_some() => {
@@ -90,20 +92,29 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     };
     if let Some(path) = &options.dump {
         let (bytes, _) = block.map_err(|lost| match lost.why {
-            Why::Locked => lost_block(&first_copy(&pointer), lost, notation.is_partial),
+            Why::Locked => lost_block(&opener, &first_copy(&pointer), lost, notation.is_partial),
             _ => Failure(Exit::Nothing, format!("{pointer}: {lost}")),
         })?;
         return write(path, &bytes).map(|exit| exit.max(session.exit()));
     }
     let names = Names::of_devices(store);
     let copies = pointer.stored().map(|b| Copies::of(store, &names, &b, &stored));
-    let told = Told { store, opened_by, notation: &notation, stored: &stored, block: &block, options };
+    let told = Told {
+        opener: &opener,
+        store,
+        opened_by,
+        notation: &notation,
+        stored: &stored,
+        block: &block,
+        options,
+    };
     let exit = told.show(session, copies)?;
     Ok(exit.max(session.exit()))
 }
 
 /// All that is known.
 struct Told<'t> {
+    opener: &'t Opener,
     store: &'t Store,
     /// The dataset whose key it takes, if that was given.
     opened_by: Option<&'t str>,
@@ -204,7 +215,7 @@ impl Told<'_> {
         let pointer = &self.notation.pointer;
         let lost = match (self.block, self.stored) {
             (Err(lost), _) if lost.why == Why::Locked => {
-                Some(locked_block(&first_copy(pointer), self.notation.is_partial))
+                Some(locked_block(self.opener, &first_copy(pointer), self.notation.is_partial))
             }
             (Err(lost), _) => Some(lost.to_string()),
             _ => None,

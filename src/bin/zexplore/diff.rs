@@ -84,6 +84,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let b = options.b.as_deref().map(Wanted::of);
     let older = older(session, &found.devices, &a)?;
     let newer = b.as_ref().map(|b| self::older(session, &found.devices, b)).transpose()?.flatten();
+    session.forget_keys();
     let of = |older: &Option<(Pool, Datasets)>, name: &str| -> Result<Dataset, Failure> {
         Ok(older.as_ref().map_or(&sets, |(_, sets)| sets).find(name)?.clone())
     };

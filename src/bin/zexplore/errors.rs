@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use zfsp::dataset::Dataset;
+use zfsp::error::Error;
 use zfsp::error_log::{Entry, Log, entries};
 use zfsp::namespace::escape::escaped;
 use zfsp::namespace::{Namespace, Place};
@@ -46,7 +47,7 @@ pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit,
     let pool = session.pool()?;
     let names = session.names(&pool);
     let mut count = 0usize;
-    let mut known = HashMap::new();
+    let mut known: HashMap<_, Damaged> = HashMap::new();
     for (log, about) in LOGS {
         let mut facts = Vec::new();
         for entry in entries(&pool, log) {
@@ -71,6 +72,11 @@ pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit,
     if count == 0 && !session.global.json {
         print("no known errors\n")?;
     }
+    if known.values().any(|damaged| damaged.is_locked) && !session.global.json {
+        print(
+            "files of locked datasets have no names without their keys: zexplore errors --keys FILE.json\n",
+        )?;
+    }
     Ok(session.exit())
 }
 
@@ -78,6 +84,8 @@ pub(crate) fn run(session: &mut Session<'_>, _options: &Options) -> Result<Exit,
 struct Damaged {
     file: String,
     dataset: Option<String>,
+    /// Its dataset is locked: the key may tell the path.
+    is_locked: bool,
     /// If it can still be had.
     object: Option<Object>,
 }
@@ -87,11 +95,14 @@ impl Damaged {
         let ObjectAt { objset, object } = at;
         let dataset = names.datasets().all.iter().find(|dataset| dataset.object == objset);
         let path = dataset.and_then(|dataset| path(names, dataset, object));
+        let is_locked = dataset.is_some_and(|dataset| {
+            path.is_none() && matches!(names.root(dataset), Err(Error::Locked { .. }))
+        });
         let dataset = dataset.map(|dataset| dataset.name.clone());
         let file = path.unwrap_or_else(|| file(objset, dataset.as_deref(), object));
         let number = u64::try_from(object).ok();
         let object = number.and_then(|number| names.pool().objset(objset).ok()?.object(number).ok());
-        Self { file, dataset, object }
+        Self { file, dataset, is_locked, object }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::common::user_keys::INTERRUPTED;
+
 static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first Ctrl-C only asks.
@@ -14,9 +16,6 @@ pub(crate) fn watch() {
     // where signals cannot be caught, the program ends as any other
     let _ = ctrlc::set_handler(ask);
 }
-
-/// What shells expect of a program that was interrupted.
-const INTERRUPTED: i32 = 130;
 
 /// Whether the user has asked for an end.
 pub(crate) fn is_asked() -> bool {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use zfsp::dataset::{Dataset, Dsl};
+use zfsp::error::KeyState;
 use zfsp::objset::ObjectSet;
 use zfsp::pool::Pool;
 use zfsp::zap::Zap;
@@ -86,6 +87,12 @@ impl Overview {
         let roots: BTreeSet<u64> =
             visible().filter_map(|set| Some(dsl.encryption(&set.dir).ok()??.root)).collect();
         all.encryption_roots = roots.len();
+        let live = visible().filter(|set| !set.is_snapshot());
+        let damaged = live.filter_map(|set| match dsl.needed_key(set).state {
+            KeyState::Damaged(what) => Some(format!("{}: {what}", set.name)),
+            _ => None,
+        });
+        all.losses.extend(damaged);
         let mut dirs: BTreeMap<u64, DslDir> = BTreeMap::new();
         for set in visible().filter(|set| !set.is_snapshot()) {
             all.live(pool, set);

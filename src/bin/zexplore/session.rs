@@ -13,7 +13,7 @@ use zfsp::pool::{self, Devices, Gathering, Pool};
 use crate::args::Global;
 use crate::common;
 use crate::common::exit::{Exit, Failure};
-use crate::common::locked::told;
+use crate::common::locked::{told, told_of_objects};
 use crate::common::opener::Opener;
 use crate::common::output::{WARNING, plain, print, print_json};
 use crate::common::user_keys;
@@ -56,7 +56,9 @@ impl<'a> Session<'a> {
     /// The pool that is meant, in the state that is meant. Its troubles are warnings.
     pub(crate) fn pool(&mut self) -> Result<Pool, Failure> {
         let found = self.find()?;
-        Ok(self.open(&found.devices)?)
+        let pool = self.open(&found.devices)?;
+        self.forget_keys();
+        Ok(pool)
     }
 
     /// The names of a pool, with the intent logs applied if that is meant. What is lost of them is a warning.
@@ -117,15 +119,25 @@ impl<'a> Session<'a> {
 
     /// Opens the datasets of that pool whose keys were given. What became of each key is told.
     pub(crate) fn unlock(&mut self, pool: &mut Pool) -> Vec<Attempt> {
-        let keys = self.keys.clone();
-        common::pool::unlock(pool, &keys, &mut |what| self.warn(what))
+        let keys = std::mem::take(&mut self.keys);
+        let attempts = common::pool::unlock(pool, &keys, &mut |what| self.warn(what));
+        self.keys = keys;
+        attempts
+    }
+
+    /// Wipes the keys that were given: no other pool will be unlocked.
+    pub(crate) fn forget_keys(&mut self) {
+        self.keys.clear();
     }
 
     /// What blocks of the pool are read with. Where no state of it can be read, the labels alone tell where they lie.
     pub(crate) fn opener(&mut self) -> Result<Opener, Failure> {
         let found = self.find()?;
         match self.open(&found.devices) {
-            Ok(pool) => Ok(Opener::of(&pool)),
+            Ok(pool) => {
+                self.forget_keys();
+                Ok(Opener::of(&pool))
+            }
             Err(error @ Error::Corrupt { .. }) => {
                 self.warn(error);
                 self.warn("the vdevs are taken as the labels describe them: what was removed or expanded is not known");
@@ -161,6 +173,15 @@ impl<'a> Session<'a> {
 
     /// A dataset is locked: that is said once, with its snapshots.
     pub(crate) fn lock(&mut self, key: &NeededKey) {
+        self.lock_as(key, told);
+    }
+
+    /// The same for who is shown the objects of the dataset.
+    pub(crate) fn lock_objects(&mut self, key: &NeededKey) {
+        self.lock_as(key, told_of_objects);
+    }
+
+    fn lock_as(&mut self, key: &NeededKey, told: fn(&Error) -> String) {
         let head = key.dataset.split('@').next().unwrap_or_default();
         if self.locked.insert(head.into()) {
             self.warn(told(&Error::needs_key(key.clone())));

@@ -97,6 +97,7 @@ pub(crate) fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
         }
         facts.pools.push(all);
     }
+    session.forget_keys();
     let of_pools =
         |guid: u64| facts.pools.iter().flat_map(|pool| pool.auxiliary.all()).any(|vdev| vdev.guid == guid);
     gathering.auxiliary.retain(|member| !member.config().is_some_and(|config| of_pools(config.guid)));

@@ -11,7 +11,6 @@ use crate::common::block::Target;
 use crate::common::number::number;
 use crate::common::place::{PLACE_HELP, Place};
 use crate::common::show::{Look, decompression, names};
-use crate::common::user_keys::KeyArg;
 
 /// Tells what bytes of ZFS say: every field with its place, its bytes, its value and its meaning.
 ///
@@ -91,10 +90,11 @@ pub(crate) struct Origin {
     /// The pool as its checkpoint keeps it
     #[arg(long, requires = "paths", conflicts_with = "txg")]
     pub(crate) checkpoint: bool,
-    /// The key of DATASET, and of all with the same encryption root: a file, prompt, or - for standard input
-    #[arg(long = "key", value_name = "DATASET=FILE", requires = "paths")]
-    pub(crate) keys: Vec<KeyArg>,
-    /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}
+    /// The key of DATASET, and of all with the same encryption root: a FILE with 32 raw bytes, 64 hex digits or a
+    /// passphrase; prompt; or - for standard input
+    #[arg(long = "key", value_name = "DATASET=FILE", allow_hyphen_values = true, requires = "paths")]
+    pub(crate) keys: Vec<String>,
+    /// Keys in JSON: {"DATASET": {"format": "raw"|"hex"|"passphrase", "key": "..."}}; raw keys in hex digits
     #[arg(long = "keys", value_name = "FILE.json", requires = "paths")]
     pub(crate) key_files: Vec<PathBuf>,
     /// The block at that place; nothing proves it

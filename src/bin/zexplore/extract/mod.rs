@@ -85,6 +85,8 @@ struct Summary {
     /// Names that an earlier run had extracted.
     skipped: u64,
     lost: u64,
+    /// Datasets and snapshots whose key was not given.
+    locked: u64,
     refused: u64,
     only_here: u64,
     interrupted: bool,
@@ -184,6 +186,7 @@ impl Summary {
         let more = [
             (self.skipped, "extracted before"),
             (self.lost, "lost"),
+            (self.locked, "locked"),
             (self.refused, "refused"),
             (self.only_here, "in the sidecar only"),
         ];

@@ -115,9 +115,10 @@ impl<'s, 'g> Record<'s, 'g> {
     }
 
     pub(super) fn add(&mut self, note: &Note) {
-        let Summary { lost, refused, only_here, .. } = &mut self.summary;
+        let Summary { lost, locked, refused, only_here, .. } = &mut self.summary;
         let [told_lost, told_refused] = &mut self.told;
         let (count, told) = match note.kind {
+            Kind::Lost if note.needs.is_some() => (locked, None),
             Kind::Lost => (lost, Some(told_lost)),
             Kind::Refused => (refused, Some(told_refused)),
             Kind::OnlyHere => (only_here, None),
@@ -127,7 +128,6 @@ impl<'s, 'g> Record<'s, 'g> {
             let Self { session, progress, .. } = self;
             progress.aside(|| session.lock(key));
         }
-        let told = told.filter(|_| note.needs.is_none());
         let warning = told.and_then(|told| {
             *told = told.saturating_add(1);
             match *told {

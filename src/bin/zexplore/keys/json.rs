@@ -1,7 +1,7 @@
 //! The report as one document.
 
 use serde_json::{Value as Json, json};
-use zfsp::dataset::{Encrypted, EncryptedSnapshot, EncryptionRoot};
+use zfsp::dataset::{Encrypted, EncryptedSnapshot, EncryptionRoot, Unread};
 use zfsp::keyring::Attempt;
 use zfsp_grammar::config::Errata;
 
@@ -19,7 +19,7 @@ pub(super) fn of(report: &Report<'_>) -> Json {
     let of_root = |root: &EncryptionRoot| {
         json!({
             "name": root.name,
-            "object": root.object,
+            "directory": root.object,
             "keyformat": root.encryption.format.to_string(),
             "pbkdf2iters": root.encryption.pbkdf2iters,
             "pbkdf2salt": root.encryption.pbkdf2salt,
@@ -40,9 +40,15 @@ pub(super) fn of(report: &Report<'_>) -> Json {
         "errata": report.errata().into_iter().map(of_errata).collect::<Vec<_>>(),
         "roots": report.roots.roots.iter().map(of_root).collect::<Vec<_>>(),
         "without_root": without.collect::<Vec<_>>(),
+        "unread": report.roots.unread.iter().map(unread).collect::<Vec<_>>(),
         "in_clear": report.in_clear,
         "keys": report.attempts.iter().map(key).collect::<Vec<_>>(),
     })
+}
+
+/// Only newer writers say it: where nothing says so, it is not known.
+fn raw(is_said: bool) -> Option<bool> {
+    is_said.then_some(true)
 }
 
 fn dataset(report: &Report<'_>, set: &Encrypted) -> Json {
@@ -50,12 +56,13 @@ fn dataset(report: &Report<'_>, set: &Encrypted) -> Json {
         json!({
             "name": snapshot.name,
             "ivset_guid": snapshot.ivset_guid,
-            "is_raw_received": snapshot.is_raw_received,
+            "is_raw_received": raw(snapshot.is_raw_received),
         })
     };
     json!({
         "name": set.dir.name,
-        "object": set.dir.object,
+        "object": set.dir.phys.head_dataset_obj.0,
+        "directory": set.dir.object,
         "suite": set.encryption.suite.to_string(),
         "key_guid": set.encryption.guid,
         "key_object": set.encryption.key,
@@ -64,10 +71,20 @@ fn dataset(report: &Report<'_>, set: &Encrypted) -> Json {
         "sharing": set.sharing,
         "origin": set.origin,
         "is_below_root": set.is_below_root,
-        "is_raw_received": set.is_raw_received,
+        "is_raw_received": raw(set.is_raw_received),
         "is_open": report.is_open(set),
-        "flaw": set.flaw.as_ref().map(ToString::to_string),
+        "flaw": set.flaw.as_ref().map(ToString::to_string).or_else(|| report.stray(set)),
         "snapshots": set.snapshots.iter().map(of_snapshot).collect::<Vec<_>>(),
+    })
+}
+
+fn unread(set: &Unread) -> Json {
+    json!({
+        "name": set.dir.name,
+        "object": set.dir.phys.head_dataset_obj.0,
+        "directory": set.dir.object,
+        "key_object": set.key,
+        "flaw": set.loss.to_string(),
     })
 }
 
@@ -76,7 +93,9 @@ fn key(attempt: &Attempt) -> Json {
     json!({
         "dataset": attempt.dataset,
         "opened": attempt.opened,
+        "alone": attempt.alone,
         "refused": refused.map(|(name, why)| json!({ "dataset": name, "why": why.to_string() })).collect::<Vec<_>>(),
+        "heirs": attempt.heirs,
         "hint": attempt.hint.as_ref().map(ToString::to_string),
     })
 }

@@ -5,12 +5,13 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use zfsp::dataset::{Dir, Dsl, Encrypted, EncryptionRoots};
+use zfsp::dataset::{Dir, Dsl, Encrypted, EncryptionRoot, EncryptionRoots};
 use zfsp::error::Error;
 use zfsp::keyring::Attempt;
 use zfsp::pool::Pool;
 use zfsp_grammar::config::Errata;
 
+use crate::args::IN_CLEAR;
 use crate::common::exit::{Exit, Failure};
 use crate::session::Session;
 use crate::style::plain;
@@ -18,7 +19,7 @@ use crate::style::plain;
 /// Without any key: everything that the pool says of its keys. With --key or --keys: which datasets each key opens, and
 /// which check fails where it does not.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{FILES}\n\n{EXAMPLES}\n\n{IN_CLEAR}"))]
 pub(crate) struct Options {
     /// Only these datasets, with what they inherit; all, if none is named
     #[arg(value_name = "DATASET")]
@@ -27,6 +28,11 @@ pub(crate) struct Options {
     #[arg(short, long)]
     verbose: bool,
 }
+
+const FILES: &str = "\
+Key files hold 32 raw bytes, 64 hex digits or a passphrase, as the pool wants it. One line end may follow
+digits and passphrases. In JSON raw keys are written in hex digits. A key may be given for any dataset that it
+opens: the encryption root, its children that inherit, snapshots, clones; #N is a dataset by its object.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +62,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         session.warn(trouble);
     }
     let attempts = session.unlock(&mut pool);
+    session.forget_keys();
     let dsl = Dsl::of(&pool);
     for loss in &dsl.datasets.losses {
         session.warn(loss);
@@ -71,12 +78,19 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         None
     });
     let in_clear = choose(&mut roots, &named);
-    let damaged = roots.datasets().filter(|set| set.flaw.is_some()).count();
+    let damaged =
+        roots.datasets().filter(|set| set.flaw.is_some()).count().saturating_add(roots.unread.len());
     let refused = attempts.iter().filter(|attempt| !attempt.refused.is_empty()).count();
     let report = Report { pool: &pool, dsl: &dsl, roots, errata, attempts, in_clear };
+    let strays = report.roots.datasets().filter(|set| report.stray(set).is_some()).count();
     let shown = session.show(&json::of(&report), |_| text::of(&report, options.verbose))?;
     for (count, one, many) in [
         (damaged, "key object is damaged", "key objects are damaged"),
+        (
+            strays,
+            "dataset is not wrapped with the key of its encryption root",
+            "datasets are not wrapped with the key of their encryption root",
+        ),
         (refused, "key was refused", "keys were refused"),
     ] {
         if count > 0 {
@@ -93,19 +107,31 @@ fn choose<'d>(roots: &mut EncryptionRoots, named: &[&'d Dir]) -> Vec<&'d str> {
     }
     let objects: BTreeSet<u64> = named.iter().map(|dir| dir.object).collect();
     let lost: BTreeSet<&str> = roots.losses.iter().map(|(name, _)| name.as_str()).collect();
-    let encrypted: BTreeSet<u64> = roots.datasets().map(|set| set.dir.object).collect();
+    let unread = roots.unread.iter().map(|set| set.dir.object);
+    let encrypted: BTreeSet<u64> = roots.datasets().map(|set| set.dir.object).chain(unread).collect();
     let is_clear = |dir: &&&Dir| !encrypted.contains(&dir.object) && !lost.contains(dir.name.as_str());
     let in_clear = named.iter().filter(is_clear).map(|dir| dir.name.as_str()).collect();
     let is_meant = |set: &Encrypted| objects.contains(&set.dir.object);
     roots.roots.iter_mut().for_each(|root| root.datasets.retain(is_meant));
     roots.roots.retain(|root| !root.datasets.is_empty());
     roots.without.retain(|(set, _)| is_meant(set));
+    roots.unread.retain(|set| objects.contains(&set.dir.object));
     in_clear
 }
 
 impl Report<'_> {
     fn is_open(&self, set: &Encrypted) -> bool {
         self.pool.keyring.store(set.dir.object).is_some()
+    }
+
+    /// What is wrong with a dataset that only another key than that of its root opens.
+    fn stray(&self, set: &Encrypted) -> Option<String> {
+        let is_alone = self.attempts.iter().any(|attempt| attempt.alone.contains(&set.dir.name));
+        let has_set =
+            |root: &&EncryptionRoot| root.datasets.iter().any(|one| one.dir.object == set.dir.object);
+        let root = self.roots.roots.iter().find(has_set).filter(|_| is_alone)?;
+        let name = &root.name;
+        Some(format!("not wrapped with the key of {name}: zfs load-key cannot open it; its own key does"))
     }
 
     /// The errata that show, or are only on record, with where they show.

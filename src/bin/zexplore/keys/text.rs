@@ -2,18 +2,23 @@
 
 use std::fmt::Write;
 
-use zfsp::dataset::{Encrypted, EncryptedSnapshot, EncryptionRoot};
+use zfsp::dataset::{Encrypted, EncryptedSnapshot, EncryptionRoot, Unread};
 use zfsp::keyring::Attempt;
 use zfsp_grammar::dsl::crypto_key::KeyFormat;
 
 use super::{Report, meaning};
+use crate::common::pool::heirs;
 use crate::style::{BAD, DIM, GOOD, ODD, TITLE, plain};
 use crate::table::{Align, Cell, Table};
 
 pub(super) fn of(report: &Report<'_>, is_verbose: bool) -> String {
     let Report { pool, roots, attempts, in_clear, .. } = report;
     let mut text = String::new();
-    if roots.datasets().next().is_none() && in_clear.is_empty() && roots.losses.is_empty() {
+    if roots.datasets().next().is_none()
+        && roots.unread.is_empty()
+        && in_clear.is_empty()
+        && roots.losses.is_empty()
+    {
         text = format!("{}: no dataset is encrypted\n\n", plain(&pool.name));
     }
     for name in in_clear {
@@ -24,7 +29,7 @@ pub(super) fn of(report: &Report<'_>, is_verbose: bool) -> String {
     for root in &roots.roots {
         text.push_str(&head(root));
         let mut table = datasets();
-        root.datasets.iter().for_each(|set| row(&mut table, report, set, true));
+        root.datasets.iter().for_each(|set| row(&mut table, report, set, true, is_verbose));
         let snapshots = if is_verbose { snapshots(root.datasets.iter()) } else { String::new() };
         let _ = writeln!(text, "{table}{snapshots}");
     }
@@ -33,12 +38,22 @@ pub(super) fn of(report: &Report<'_>, is_verbose: bool) -> String {
         let _ = writeln!(text, "{ODD}without an encryption root{ODD:#}  {DIM}{about}{DIM:#}");
         let mut table = datasets();
         for (set, why) in &roots.without {
-            row(&mut table, report, set, false);
+            row(&mut table, report, set, false, is_verbose);
             table.note(Cell::styled(ODD, why));
         }
         let sets = roots.without.iter().map(|(set, _)| set);
         let snapshots = if is_verbose { snapshots(sets) } else { String::new() };
         let _ = writeln!(text, "{table}{snapshots}");
+    }
+    if !roots.unread.is_empty() {
+        let about = "no key opens these";
+        let _ = writeln!(text, "{BAD}key object cannot be read{BAD:#}  {DIM}{about}{DIM:#}");
+        let mut table = Table::new(&[("dataset", Align::Left), ("key object", Align::Right)]).indented(2);
+        for Unread { dir, key, loss } in &roots.unread {
+            table.row([Cell::new(&dir.name), (*key).into()]);
+            table.note(Cell::styled(BAD, format_args!("key object {key} is damaged: {loss}")));
+        }
+        let _ = writeln!(text, "{table}");
     }
     if !attempts.is_empty() {
         let _ = writeln!(text, "{TITLE}keys{TITLE:#}");
@@ -76,7 +91,7 @@ fn head(root: &EncryptionRoot) -> String {
         }
         other => other.to_string(),
     };
-    let title = format!("{TITLE}{}{TITLE:#}  {DIM}encryption root, object {object}{DIM:#}", plain(name));
+    let title = format!("{TITLE}{}{TITLE:#}  {DIM}encryption root, directory {object}{DIM:#}", plain(name));
     let location = keylocation.as_deref().unwrap_or("?");
     format!("{title}\n  key          {format}\n  keylocation  {}\n", plain(location))
 }
@@ -96,7 +111,7 @@ fn datasets() -> Table {
     Table::new(&heads).indented(2)
 }
 
-fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted, has_root: bool) {
+fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted, has_root: bool, is_verbose: bool) {
     let Encrypted { dir, encryption, flaw, .. } = set;
     let state = match (report.is_open(set), report.attempts.is_empty()) {
         // without a key everything is locked
@@ -112,10 +127,13 @@ fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted, has_root: bool) 
         encryption.key.into(),
         encryption.version.into(),
         encryption.refcount.into(),
-        Cell::styled(DIM, remarks(set, has_root)),
+        Cell::styled(DIM, remarks(set, has_root, is_verbose)),
     ]);
     if let Some(flaw) = flaw {
         table.note(Cell::styled(BAD, format_args!("key object {} is damaged: {flaw}", encryption.key)));
+    }
+    if let Some(stray) = report.stray(set) {
+        table.note(Cell::styled(BAD, stray));
     }
     if set.sharing != encryption.refcount && report.dsl.datasets.losses.is_empty() {
         let note =
@@ -124,8 +142,9 @@ fn row(table: &mut Table, report: &Report<'_>, set: &Encrypted, has_root: bool) 
     }
 }
 
-fn remarks(set: &Encrypted, has_root: bool) -> String {
+fn remarks(set: &Encrypted, has_root: bool, is_verbose: bool) -> String {
     let all = [
+        is_verbose.then(|| format!("dataset #{}", set.dir.phys.head_dataset_obj.0)),
         set.origin.as_ref().map(|origin| format!("clone of {origin}")),
         (has_root && !set.is_below_root).then(|| "not below its root".into()),
         set.is_raw_received.then(|| RAW.into()),
@@ -147,7 +166,7 @@ fn snapshots<'s>(sets: impl Iterator<Item = &'s Encrypted>) -> String {
 }
 
 fn key(text: &mut String, attempt: &Attempt) {
-    let Attempt { dataset, opened, refused, hint } = attempt;
+    let Attempt { dataset, opened, refused, hint, .. } = attempt;
     let opens = match opened.as_slice() {
         [] => format!("{BAD}opens nothing{BAD:#}"),
         all => {
@@ -161,6 +180,9 @@ fn key(text: &mut String, attempt: &Attempt) {
             true => writeln!(text, "    {}", plain(&why.to_string())),
             false => writeln!(text, "    {}: {}", plain(name), plain(&why.to_string())),
         };
+    }
+    if let Some(heirs) = heirs(attempt) {
+        let _ = writeln!(text, "    {heirs}");
     }
     if let Some(hint) = hint {
         let _ = writeln!(text, "    {ODD}{}{ODD:#}", plain(&hint.to_string()));

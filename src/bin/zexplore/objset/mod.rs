@@ -19,6 +19,7 @@ use zfsp_grammar::object_type::ObjectType;
 
 use crate::common::block::{self, Found, MOST_CONTENT};
 use crate::common::exit::{Exit, Failure};
+use crate::common::locked::told_of_objects;
 use crate::common::output::{print, print_line};
 use crate::common::pool::{MOS, Named, object_set};
 use crate::common::seal::has_sealed_dnodes;
@@ -169,7 +170,7 @@ impl View<'_, '_> {
     /// Says that a dataset is locked, once.
     fn lock(&mut self, name: &str, needs: Option<&NeededKey>) {
         match needs {
-            Some(key) => self.session.lock(key),
+            Some(key) => self.session.lock_objects(key),
             None => self.session.warn(format!("{}: locked: its key was not given", plain(name))),
         }
     }
@@ -189,7 +190,8 @@ impl View<'_, '_> {
         if let Some(path) = &self.options.dump {
             if is_locked(set, &object) {
                 let why = || Error::locked(format!("{}: locked", object.at));
-                return Err(needs.clone().map_or_else(why, Error::needs_key).into());
+                let error = needs.clone().map_or_else(why, Error::needs_key);
+                return Err(Failure(Exit::Damaged, told_of_objects(&error)));
             }
             for loss in dump::write(&object, path)? {
                 self.lose(name, &loss);
