@@ -109,7 +109,7 @@ impl WrappingKey {
             _ => return Err(Unfit::Iterations(iterations)),
         };
         let mut key = Zeroizing::new(vec![0; KEY_SIZE]);
-        pbkdf2::pbkdf2_hmac::<Sha1>(passphrase, &salt.to_le_bytes(), rounds, &mut *key);
+        pbkdf2::pbkdf2_hmac::<Sha1>(passphrase, &salt.to_le_bytes(), rounds, &mut key);
         Ok(Self(key))
     }
 
