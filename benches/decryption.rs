@@ -104,8 +104,7 @@ where
     let mode = Mode::new_from_slice(&key).unwrap();
     let mut sealed: Vec<u8> = (0..=250).cycle().take(BLOCK).collect();
     let tag = mode.encrypt_inout_detached(&NONCE.into(), &[], sealed.as_mut_slice().into()).unwrap();
-    let mut all = vec![sealed.clone(); BLOCKS];
-    let all = std::cell::RefCell::new(std::mem::take(&mut all));
+    let all = std::cell::RefCell::new(vec![sealed.clone(); BLOCKS]);
     let prepare = || all.borrow_mut().iter_mut().for_each(|block| block.copy_from_slice(&sealed));
 
     let crates = speed(BLOCK * BLOCKS, prepare, || {
