@@ -2,6 +2,8 @@
 //!
 //! Handbook: `docs/format/22-encryption.md`, 22.1.
 
+use std::ops::Range;
+
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::aead::inout::InOutBuf;
@@ -61,5 +63,35 @@ impl Cipher {
             Self::Aes256Gcm(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
         };
         opened.is_ok()
+    }
+
+    /// Decrypts parts of a block where they are: together they are one message. False if the tag is not theirs: then the
+    /// block is as before.
+    #[must_use]
+    pub(super) fn open_parts(
+        &self,
+        seal: &Seal,
+        aad: &[u8],
+        block: &mut [u8],
+        parts: &[Range<usize>],
+    ) -> bool {
+        let mut message = Vec::with_capacity(block.len());
+        for part in parts {
+            let Some(bytes) = block.get(part.clone()) else { return false };
+            message.extend_from_slice(bytes);
+        }
+        if !self.open(seal, aad, &mut message) {
+            return false;
+        }
+        let mut rest = message.as_slice();
+        for part in parts {
+            if let (Some((bytes, behind)), Some(place)) =
+                (rest.split_at_checked(part.len()), block.get_mut(part.clone()))
+            {
+                place.copy_from_slice(bytes);
+                rest = behind;
+            }
+        }
+        true
     }
 }

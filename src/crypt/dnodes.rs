@@ -95,31 +95,18 @@ pub(super) fn open(
     order: Order,
     block: &mut [u8],
 ) -> bool {
-    let (mut aad, mut message, mut secrets) = (Vec::with_capacity(block.len()), Vec::new(), Vec::new());
+    let (mut aad, mut secrets) = (Vec::with_capacity(block.len()), Vec::new());
     let mut start = 0;
     while start < block.len() {
         let Some(parts) = Parts::at(block, start) else { return false };
         aad.extend_from_slice(&parts.core);
         parts.pointers(block, order, version, &mut |form| aad.extend_from_slice(form));
-        let bonus = block.get(parts.bonus.clone()).unwrap_or_default();
-        let part = if parts.has_secret { &mut message } else { &mut aad };
-        part.extend_from_slice(bonus);
         start = parts.end();
         if parts.has_secret {
             secrets.push(parts.bonus);
+        } else {
+            aad.extend_from_slice(block.get(parts.bonus).unwrap_or_default());
         }
     }
-    if !cipher.open(seal, &aad, &mut message) {
-        return false;
-    }
-    let mut rest = message.as_slice();
-    for secret in secrets {
-        if let Some((bonus, behind)) = rest.split_at_checked(secret.len())
-            && let Some(place) = block.get_mut(secret)
-        {
-            place.copy_from_slice(bonus);
-            rest = behind;
-        }
-    }
-    true
+    cipher.open_parts(seal, &aad, block, &secrets)
 }

@@ -42,9 +42,8 @@ impl DataKey {
         let tag = *block.get(MAC_AT..)?.first_chunk()?;
         let seal = Seal { nonce: b.iv_bytes(), tag };
         let used = usize::try_from(word(block, NUSED_AT, order)).ok()?;
-        let records = block.get(..used)?.get(CHAIN_SIZE..)?;
+        block.get(..used)?.get(CHAIN_SIZE..)?;
         let mut aad = block.get(..AUTHENTICATED)?.to_vec();
-        let mut message = Vec::with_capacity(records.len());
         let mut secrets: Vec<Range<usize>> = Vec::new();
         let mut start = CHAIN_SIZE;
         while start < used {
@@ -55,22 +54,12 @@ impl DataKey {
             aad.extend_from_slice(record.get(..HEAD_SIZE)?);
             aad.extend_from_slice(record.get(clear.clone())?);
             for secret in [HEAD_SIZE..clear.start, clear.end..length] {
-                message.extend_from_slice(record.get(secret.clone())?);
                 secrets.push(secret.start.checked_add(start)?..secret.end.checked_add(start)?);
             }
             start = start.checked_add(length)?;
         }
         let cipher = self.cipher(b.salt_bytes())?;
-        if !cipher.open(&seal, &aad, &mut message) {
-            return None;
-        }
-        let mut rest = message.as_slice();
-        for secret in secrets {
-            let (bytes, behind) = rest.split_at_checked(secret.len())?;
-            block.get_mut(secret)?.copy_from_slice(bytes);
-            rest = behind;
-        }
-        Some(())
+        cipher.open_parts(&seal, &aad, block, &secrets).then_some(())
     }
 }
 

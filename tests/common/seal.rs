@@ -2,6 +2,8 @@
 //!
 //! It makes structures from what they are to hold, and notes as it goes which of their bits are authenticated.
 
+use std::ops::Range;
+
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::{AeadInOut, AesGcm, KeyInit};
@@ -198,12 +200,7 @@ impl Writer {
             assert_eq!((plain.len() - start) % 512, 0);
         }
         let params = self.seal(&aad, &mut message, random);
-        let (mut bytes, mut rest) = (plain.clone(), &message[..]);
-        for secret in secrets {
-            let (part, behind) = rest.split_at(secret.len());
-            bytes[secret].copy_from_slice(part);
-            rest = behind;
-        }
+        let bytes = with_parts(&plain, secrets, &message);
         (plain, Sealed { bytes, proven }, params)
     }
 
@@ -315,12 +312,18 @@ impl Writer {
         }
         let params = self.seal(&aad, &mut message, random);
         plain[168..184].copy_from_slice(&params.mac);
-        let (mut bytes, mut rest) = (plain.clone(), &message[..]);
-        for secret in secrets {
-            let (part, behind) = rest.split_at(secret.len());
-            bytes[secret].copy_from_slice(part);
-            rest = behind;
-        }
+        let bytes = with_parts(&plain, secrets, &message);
         (plain, Sealed { bytes, proven }, params)
     }
+}
+
+/// The block with the message in place of its parts.
+fn with_parts(block: &[u8], parts: Vec<Range<usize>>, message: &[u8]) -> Vec<u8> {
+    let (mut bytes, mut rest) = (block.to_vec(), message);
+    for part in parts {
+        let (of_part, behind) = rest.split_at(part.len());
+        bytes[part].copy_from_slice(of_part);
+        rest = behind;
+    }
+    bytes
 }
