@@ -7,13 +7,12 @@ use std::ops::Range;
 
 use zfsp_grammar::blkptr::{BLKPTR_SIZE, Encrypted};
 use zfsp_grammar::input::Order;
+use zfsp_grammar::zil::chain::CHAIN_SIZE;
 
 use super::cipher::Seal;
 use super::form::word;
 use super::{DataKey, Mac};
 
-/// Bytes of the chain, in front of the records.
-const CHAIN_SIZE: usize = 184;
 /// Bytes of the chain that are authenticated: the next pointer, and how many bytes are used.
 const AUTHENTICATED: usize = 144;
 const NUSED_AT: usize = 136;
