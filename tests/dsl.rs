@@ -324,3 +324,24 @@ fn lost_snapshots_bookmarks_and_objects_are_named() {
     assert_eq!(losses.len(), 1, "{losses:?}");
     assert!(all.iter().any(|s| s.name == "used") && !all.iter().any(|s| s.name == "type"));
 }
+
+/// What datasets can take in all, of every fixture: `used` and `available` of the root dataset.
+#[test]
+fn space_is_what_zfs_list_says() {
+    let pools: Vec<_> = fixtures().into_iter().filter_map(|f| Some((f.text("zfs.json")?, f))).collect();
+    assert!(pools.len() > 50, "{}", pools.len());
+    each(pools, |(text, fixture)| {
+        let said: serde_json::Value = serde_json::from_str(text).unwrap();
+        let pool = fixture.pool();
+        let root = &said["zfs_get"]["datasets"][&pool.name]["properties"];
+        let number = |name: &str| root[name]["value"].as_str()?.parse::<u64>().ok();
+        let Some((used, available)) = number("used").zip(number("available")) else { return Ok(()) };
+        let space = Dsl::of(&pool).space();
+        let (ours, theirs) = (space.size, used + available);
+        // the pool goes on working while it is looked at: frees that wait are none of it
+        match space.used.abs_diff(used) <= used / 100 && ours.abs_diff(theirs) <= theirs / 200 {
+            true => Ok(()),
+            false => Err(format!("{}: {space:?}, not {used} of {theirs}", fixture.name)),
+        }
+    });
+}

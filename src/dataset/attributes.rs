@@ -33,6 +33,14 @@ impl Attributes {
         found
     }
 
+    /// Whether all of them are left.
+    ///
+    /// # Errors
+    /// The first [`Loss`], if something is lost: it may have counted.
+    pub(super) fn whole(&self) -> Result<(), Loss> {
+        self.losses.first().map_or(Ok(()), |loss| Err(loss.clone()))
+    }
+
     /// The value of a name; `None` if there is none.
     ///
     /// # Errors

@@ -11,13 +11,13 @@ use super::attributes::Attributes;
 use super::{Dataset, Datasets, Dir, Kind};
 use crate::object::{Loss, Object};
 use crate::objset::ObjectSet;
-use crate::pool::Pool;
+use crate::pool::PoolRef;
 
 /// The dataset and snapshot layer of a pool.
 #[derive(Debug)]
 pub struct Dsl<'p> {
     /// Whose it is.
-    pub pool: &'p Pool,
+    pub pool: PoolRef<'p>,
     /// The datasets that names lead to.
     pub datasets: Datasets,
     names: HashMap<u64, String>,
@@ -28,8 +28,9 @@ pub struct Dsl<'p> {
 impl<'p> Dsl<'p> {
     /// Of this pool.
     #[must_use]
-    pub fn of(pool: &'p Pool) -> Self {
-        let datasets = Datasets::of(pool);
+    pub fn of(pool: impl Into<PoolRef<'p>>) -> Self {
+        let pool = pool.into();
+        let datasets = Datasets::of(&pool);
         let sets = datasets.all.iter().map(|set| (set.object, set.name.clone()));
         let names = datasets.dirs.iter().map(|dir| (dir.object, dir.name.clone())).chain(sets).collect();
         Self { pool, datasets, names, zaps: Mutex::default(), sets: Mutex::default() }
@@ -101,7 +102,7 @@ impl<'p> Dsl<'p> {
     /// [`Loss`], if its object set cannot be had.
     pub fn objset(&self, set: &Dataset) -> Result<ObjectSet, Loss> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = sets.entry(set.object).or_insert_with(|| Arc::new(set.objset(self.pool)));
+        let read = sets.entry(set.object).or_insert_with(|| Arc::new(set.objset(&self.pool)));
         Result::clone(read)
     }
 

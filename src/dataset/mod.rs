@@ -30,6 +30,7 @@ mod native_list;
 pub mod property;
 mod resume;
 mod search;
+mod space;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,6 +53,7 @@ pub use encryption_root::{
     Encrypted, EncryptedSnapshot, EncryptionRoot, EncryptionRoots, Erratum, Rootless, Unread,
 };
 pub use hold::Hold;
+pub use space::Space;
 
 /// The pool directory, in the MOS.
 const DIRECTORY: u64 = 1;

@@ -53,7 +53,7 @@ impl fmt::Display for Hint {
 impl Pool {
     /// Opens the encrypted datasets whose keys these are, in addition to those that are open.
     pub fn unlock(&mut self, keys: &[UserKey]) -> Vec<Attempt> {
-        let dsl = Dsl::of(self);
+        let dsl = Dsl::of(&*self);
         let locks = Lock::all(&dsl);
         // stretching a passphrase takes its time
         let (mut attempts, found): (Vec<_>, Vec<_>) =

@@ -33,16 +33,20 @@ use crate::error::{Error, Result};
 use crate::file::{File, RECORD_SIZE};
 use crate::fs::{FileSystem, Inode};
 use crate::object::Loss;
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolRef};
 use crate::volume::Volume;
 
 pub use walk::{Entry, Found, Walk};
+
+/// Datasets that are kept open: there may be any number of snapshots.
+const MOST_OPEN: usize = 1024;
 
 /// The names of a pool.
 #[derive(Debug)]
 pub struct Namespace<'p> {
     dsl: Dsl<'p>,
-    opened: Mutex<HashMap<u64, FileSystem>>,
+    /// By their objects in the MOS.
+    opened: Mutex<HashMap<u64, Held>>,
     /// Intent logs are applied.
     replays: bool,
 }
@@ -104,20 +108,26 @@ pub enum Links {
 impl<'p> Namespace<'p> {
     /// The names of this pool.
     #[must_use]
-    pub fn of(pool: &'p Pool) -> Self {
+    pub fn of(pool: impl Into<PoolRef<'p>>) -> Self {
         Self { dsl: Dsl::of(pool), opened: Mutex::default(), replays: false }
     }
 
     /// The same with intent logs applied: datasets as they will be after the next import.
     #[must_use]
-    pub fn replayed(pool: &'p Pool) -> Self {
+    pub fn replayed(pool: impl Into<PoolRef<'p>>) -> Self {
         Self { replays: true, ..Self::of(pool) }
     }
 
     /// The pool.
     #[must_use]
-    pub fn pool(&self) -> &'p Pool {
-        self.dsl.pool
+    pub fn pool(&self) -> &Pool {
+        &self.dsl.pool
+    }
+
+    /// What the pool knows of its datasets.
+    #[must_use]
+    pub fn dsl(&self) -> &Dsl<'p> {
+        &self.dsl
     }
 
     /// All datasets, and what is lost of them.
@@ -249,14 +259,24 @@ impl<'p> Namespace<'p> {
         }
     }
 
-    /// What a dataset holds, whether or not its root directory can be read. A file system is opened once.
+    /// What a dataset holds, whether or not its root directory can be read. What was opened is kept for a while.
     ///
     /// # Errors
     /// If it cannot be read. A file system that is locked is an error; of a volume that is, the size is in clear.
     pub fn open(&self, dataset: &Dataset) -> Result<Held> {
-        if let Some(fs) = self.opened().get(&dataset.object) {
-            return Ok(Held::FileSystem(fs.clone()));
+        if let Some(held) = self.opened().get(&dataset.object) {
+            return Ok(held.clone());
         }
+        let held = self.open_anew(dataset)?;
+        let mut opened = self.opened();
+        if opened.len() >= MOST_OPEN {
+            opened.clear();
+        }
+        opened.insert(dataset.object, held.clone());
+        Ok(held)
+    }
+
+    fn open_anew(&self, dataset: &Dataset) -> Result<Held> {
         let named = |loss: Loss| Error::from(loss).within(&dataset.name);
         let set = dataset.objset(self.pool()).map_err(named)?;
         let has_key = || self.dsl.key_object(dataset.dir.object).is_ok_and(|key| key.is_some());
@@ -275,7 +295,6 @@ impl<'p> Namespace<'p> {
         }
         let fs = FileSystem::open(set).map_err(named)?;
         let fs = if is_replayed { fs.replayed(self.pool(), self.record_size(dataset)) } else { fs };
-        self.opened().insert(dataset.object, fs.clone());
         Ok(Held::FileSystem(fs))
     }
 
@@ -293,8 +312,8 @@ impl<'p> Namespace<'p> {
         })
     }
 
-    /// The file systems that were opened: each once.
-    fn opened(&self) -> MutexGuard<'_, HashMap<u64, FileSystem>> {
+    /// The datasets that were opened.
+    fn opened(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -23,6 +23,7 @@ mod directory;
 mod gather;
 mod member;
 mod open;
+mod reference;
 mod tables;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use assembly::leaves;
 pub use gather::{Devices, Gathering};
 pub use member::{LabelConfig, LabelCopy, Member, RingSlot, SlotContent};
 pub use open::Options;
+pub use reference::PoolRef;
 
 /// A pool that is open for reading.
 #[derive(Debug)]
@@ -164,6 +166,14 @@ impl Pool {
     pub fn uses_feature(&self, guid: &str) -> bool {
         let Ok(directory) = self.directory() else { return false };
         Zap::of(&directory).is_ok_and(|directory| directory::is_active(&self.mos, &directory, guid))
+    }
+
+    /// What a top-level vdev is for, if not for usual blocks, nor for logs: `special`, `dedup`.
+    #[must_use]
+    pub fn allocation_bias(&self, top: &VdevConfig) -> Option<String> {
+        let object = self.mos.object(top.top_zap?).ok()?;
+        let value = Zap::of(&object).ok()?.get(b"org.zfsonlinux:allocation_bias").ok()??;
+        Some(value.text()?.to_string())
     }
 
     /// The text that the configuration in the MOS has for `key`.

@@ -99,6 +99,8 @@ pub enum VdevKind {
 
 /// Bytes of a device that no vdev uses: two labels and the boot area in front, two labels behind.
 const OVERHEAD: u64 = DATA_AT + (512 << 10);
+/// Writers make a sixth as many of a vdev at most.
+const MOST_METASLABS: u64 = 1 << 20;
 /// Vdevs stand at most this deep below each other: top-level, spare, replacing, leaf, and as many again.
 const DEEPEST: usize = 8;
 
@@ -164,6 +166,29 @@ impl VdevConfig {
     /// The devices among them: what can have a label.
     pub fn leaves(&self) -> impl Iterator<Item = &VdevConfig> {
         self.all().filter(|vdev| matches!(vdev.kind, VdevKind::Disk | VdevKind::File))
+    }
+
+    /// Whether a top-level vdev has space of its own.
+    #[must_use]
+    pub fn is_allocatable(&self) -> bool {
+        !matches!(self.kind, VdevKind::Indirect | VdevKind::Hole | VdevKind::Missing)
+    }
+
+    /// Bytes of the metaslabs of a top-level vdev. Those of a dRAID begin and end with a stripe (21.2).
+    #[must_use]
+    pub fn metaslabs(&self) -> Option<u64> {
+        let shift = u32::try_from(self.metaslab_shift?).ok()?;
+        let count = self.asize?.checked_shr(shift)?;
+        let Some(draid) = self.draid else { return Some(count.unbounded_shl(shift)) };
+        let width = draid.ndata.checked_add(draid.nparity)?;
+        let stripe = width.checked_mul(1u64.checked_shl(u32::try_from(draid.ashift).ok()?)?)?;
+        let size = |metaslab: u64| {
+            let end = metaslab.checked_add(1)?.checked_mul(1u64.checked_shl(shift)?)?;
+            let start = metaslab.checked_shl(shift)?.checked_next_multiple_of(stripe)?;
+            let size = end.saturating_sub(start);
+            size.checked_sub(size.checked_rem(stripe)?)
+        };
+        (0..count.min(MOST_METASLABS)).map(size).try_fold(0u64, |sum, size| sum.checked_add(size?))
     }
 
     /// Whether the device is no longer written to.

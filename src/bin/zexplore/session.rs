@@ -8,7 +8,7 @@ use serde::Serialize;
 use zfsp::error::{Error, NeededKey};
 use zfsp::keyring::{Attempt, UserKey};
 use zfsp::namespace::Namespace;
-use zfsp::pool::{self, Devices, Gathering, Pool};
+use zfsp::pool::{self, Devices, Gathering, Pool, PoolRef};
 
 use crate::args::Global;
 use crate::common;
@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     }
 
     /// The names of a pool, with the intent logs applied if that is meant. What is lost of them is a warning.
-    pub(crate) fn names<'p>(&mut self, pool: &'p Pool) -> Namespace<'p> {
+    pub(crate) fn names<'p>(&mut self, pool: impl Into<PoolRef<'p>>) -> Namespace<'p> {
         let names = if self.global.replay { Namespace::replayed(pool) } else { Namespace::of(pool) };
         for loss in &names.datasets().losses {
             self.warn(loss);

@@ -4,7 +4,6 @@ use serde::Serialize;
 use zfsp::device::Device;
 use zfsp::pool::{self, Member, Pool};
 use zfsp::vdev::config::{VdevConfig, VdevKind};
-use zfsp::zap::Zap;
 
 use crate::names::Names;
 use crate::style::{BAD, size};
@@ -274,12 +273,6 @@ fn class(top: &VdevConfig, pool: Option<&Pool>) -> Option<String> {
     }
     match top.kind {
         VdevKind::Hole | VdevKind::Missing | VdevKind::Indirect => None,
-        _ => Some(bias(top, pool?).unwrap_or_else(|| "normal".into())),
+        _ => Some(pool?.allocation_bias(top).unwrap_or_else(|| "normal".into())),
     }
-}
-
-fn bias(top: &VdevConfig, pool: &Pool) -> Option<String> {
-    let object = pool.mos.object(top.top_zap?).ok()?;
-    let value = Zap::of(&object).ok()?.get(b"org.zfsonlinux:allocation_bias").ok()??;
-    Some(value.text()?.to_string())
 }

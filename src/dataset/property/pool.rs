@@ -5,21 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use zfsp_grammar::bonus::Bonus;
-use zfsp_grammar::ddt::Bucket;
 use zfsp_grammar::dsl::feature::FEATURES;
 use zfsp_grammar::dsl::pool_property::{PROPERTIES, find};
-use zfsp_grammar::input::{Input, Order, Parse};
 use zfsp_grammar::zap::value::Integers;
 
 use super::resolve;
 use super::{Setting, Source, Value};
-use crate::block::Why;
-use crate::dataset::attributes::Attributes;
 use crate::dataset::{DIRECTORY, Dsl, dir};
 use crate::error::{Error, Result};
-use crate::object::{DNODE, Loss};
-use crate::vdev::config::{VdevConfig, VdevKind};
+use crate::vdev::config::VdevConfig;
 
 /// From here on features say what a pool has, not its version.
 const WITH_FEATURES: u64 = 5000;
@@ -149,30 +143,9 @@ fn of_list(name: &str, stored: Option<&Integers>) -> Option<(Value, Source)> {
 
 /// Of what can be allocated, logs aside: whole metaslabs.
 fn size(dsl: &Dsl<'_>) -> Answer {
-    let counts = |vdev: &&VdevConfig| {
-        !vdev.is_log && !matches!(vdev.kind, VdevKind::Indirect | VdevKind::Hole | VdevKind::Missing)
-    };
-    let sizes = dsl.pool.config.children.iter().filter(counts).filter_map(metaslabs);
+    let counts = |vdev: &&VdevConfig| !vdev.is_log && vdev.is_allocatable();
+    let sizes = dsl.pool.config.children.iter().filter(counts).filter_map(VdevConfig::metaslabs);
     fact(Value::Bytes(sizes.fold(0, u64::saturating_add)))
-}
-
-/// Writers make a sixth as many of a vdev at most.
-const MOST_METASLABS: u64 = 1 << 20;
-
-/// Bytes of the metaslabs of a vdev. Those of a dRAID begin and end with a stripe (21.2).
-fn metaslabs(vdev: &VdevConfig) -> Option<u64> {
-    let shift = u32::try_from(vdev.metaslab_shift?).ok()?;
-    let count = vdev.asize?.checked_shr(shift)?;
-    let Some(draid) = vdev.draid else { return Some(count.unbounded_shl(shift)) };
-    let width = draid.ndata.checked_add(draid.nparity)?;
-    let stripe = width.checked_mul(1u64.checked_shl(u32::try_from(draid.ashift).ok()?)?)?;
-    let size = |metaslab: u64| {
-        let end = metaslab.checked_add(1)?.checked_mul(1u64.checked_shl(shift)?)?;
-        let start = metaslab.checked_shl(shift)?.checked_next_multiple_of(stripe)?;
-        let size = end.saturating_sub(start);
-        size.checked_sub(size.checked_rem(stripe)?)
-    };
-    (0..count.min(MOST_METASLABS)).map(size).try_fold(0u64, |sum, size| sum.checked_add(size?))
 }
 
 fn version(dsl: &Dsl<'_>) -> Answer {
@@ -223,39 +196,13 @@ fn charged(dsl: &Dsl<'_>, name: &str) -> Answer {
 
 /// What only the checkpoint has still in use.
 fn checkpoint(dsl: &Dsl<'_>) -> Answer {
-    if dsl.zap(DIRECTORY).get("com.delphix:zpool_checkpoint")?.is_none() {
-        return fact(Value::Text("-".into()));
-    }
-    let mut freed = 0u64;
-    for zap in dsl.pool.config.children.iter().filter_map(|vdev| vdev.top_zap) {
-        let Some(map) = dsl.zap(zap).number("com.delphix:pool_checkpoint_sm")? else { continue };
-        let object = dsl.pool.mos.object(map)?;
-        match object.dnode().map(|dnode| dnode.bonus) {
-            Some(Bonus::SpaceMap(header)) => freed = freed.saturating_add(header.alloc.unsigned_abs()),
-            _ => return Err(Loss::new(object.at.block(0, DNODE), Why::Corrupt("no space map".into())).into()),
-        }
-    }
-    fact(Value::Bytes(freed))
+    fact(dsl.checkpointed()?.map_or(Value::Text("-".into()), Value::Bytes))
 }
 
 /// Space of blocks with several references, and what is saved by them.
 fn cloned(dsl: &Dsl<'_>, tell: fn(u64, u64) -> Value) -> Answer {
-    let (mut used, mut saved) = (0u64, 0u64);
-    let directory = dsl.zap(DIRECTORY);
-    whole(&directory)?;
-    for (_, value) in directory.iter().filter(|(key, _)| key.starts_with("com.fudosecurity:brt:vdev:")) {
-        let object = dsl.pool.mos.object(value.first().unwrap_or_default())?;
-        if let Some(Bonus::Brt(table)) = object.dnode().map(|dnode| dnode.bonus) {
-            used = used.saturating_add(table.usedspace.0);
-            saved = saved.saturating_add(table.savedspace.0);
-        }
-    }
+    let (used, saved) = dsl.cloned()?;
     fact(tell(used, saved))
-}
-
-/// What is lost may have counted.
-fn whole(all: &Attributes) -> Result<(), Loss> {
-    all.losses.first().map_or(Ok(()), |loss| Err(loss.clone()))
 }
 
 /// In hundredths.
@@ -264,27 +211,15 @@ fn ratio(of: u64, to: u64) -> u64 {
 }
 
 fn dedupratio(dsl: &Dsl<'_>) -> Answer {
-    let all = dsl.zap(dsl.pool.directory_number("DDT-statistics")?.unwrap_or_default());
-    whole(&all)?;
-    let (mut stored, mut referenced) = (0u64, 0u64);
-    for (_, buckets) in all.iter() {
-        for bucket in buckets.bytes.chunks(BUCKET) {
-            let Ok((_, bucket)) = Bucket::parse(Input::new(bucket, Order::Big)) else { continue };
-            stored = stored.saturating_add(bucket.dsize.0);
-            referenced = referenced.saturating_add(bucket.ref_dsize.0);
-        }
-    }
+    let (stored, referenced) = dsl.deduplicated()?;
     fact(Value::Ratio(ratio(referenced, stored)))
 }
-
-/// Bytes of a bucket of the histograms.
-const BUCKET: usize = 64;
 
 /// Of the tables themselves, without their logs.
 fn dedup_table_size(dsl: &Dsl<'_>) -> Answer {
     let is_table = |key: &str| key.starts_with("DDT-") && key.contains("-zap-");
     let directory = dsl.zap(DIRECTORY);
-    whole(&directory)?;
+    directory.whole()?;
     let mut tables = Vec::new();
     for (key, value) in directory.iter().filter(|(key, _)| key.starts_with("DDT-")) {
         let Some(object) = value.first() else { continue };
@@ -292,7 +227,7 @@ fn dedup_table_size(dsl: &Dsl<'_>) -> Answer {
             tables.push(object);
         } else if key != "DDT-statistics" {
             let of_checksum = dsl.zap(object);
-            whole(&of_checksum)?;
+            of_checksum.whole()?;
             tables.extend(of_checksum.iter().filter(|(key, _)| is_table(key)).filter_map(|(_, n)| n.first()));
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn run(
     let mut all = Vec::new();
     for item in items {
         let Item::Dataset(set) = item else { continue };
-        if set.objset(dsl.pool).is_ok_and(|objects| objects.is_locked()) {
+        if set.objset(&dsl.pool).is_ok_and(|objects| objects.is_locked()) {
             session.lock(&dsl.needed_key(set));
             continue;
         }
