@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache as QuickCache;
+use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use zfsp_grammar::blkptr::{Blkptr, Pointer};
 
 use super::{Block, Lost};
 
 /// Bytes that are kept.
 const ROOM: u64 = 64 << 20;
+/// Room of a part of a cache for blocks of any size.
+const LEAST: u64 = 32 << 20;
+/// Parts of a cache: what threads do not wait for each other in.
+const MOST_PARTS: usize = 64;
 /// Blocks that are kept, about: metadata is 4 KiB to 128 KiB large.
 const BLOCKS: usize = 4096;
 
@@ -58,6 +62,32 @@ impl Cache {
         match pointer.stored() {
             Some(b) => self.0.get_or_insert_with(&Key::of(&b, opened_by), || read().map(Arc::new)),
             None => read().map(Arc::new),
+        }
+    }
+}
+
+impl Cache {
+    /// Keeps so many bytes of blocks of any size: 32 MiB are the least, two of the largest blocks.
+    #[must_use]
+    pub fn with_room(room: u64) -> Self {
+        let room = room.max(LEAST);
+        // a block that does not fit into its part of the cache is not kept: each part has room for the largest
+        let parts = usize::try_from(room.checked_div(LEAST).unwrap_or(1)).unwrap_or(usize::MAX);
+        let blocks = usize::try_from(room >> 17).unwrap_or(usize::MAX);
+        let options = OptionsBuilder::new()
+            .shards(1usize.checked_shl(parts.clamp(1, MOST_PARTS).ilog2()).unwrap_or(1))
+            .estimated_items_capacity(blocks)
+            .weight_capacity(room)
+            .build();
+        match options {
+            Ok(options) => Self(QuickCache::with_options(
+                options,
+                Bytes,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )),
+            // only if a capacity were not given
+            Err(_) => Self(QuickCache::with_weighter(blocks, room, Bytes)),
         }
     }
 }

@@ -201,8 +201,16 @@ impl Store {
     /// # Errors
     /// [`Lost`], with all that was tried.
     pub fn metadata(&self, pointer: &Pointer) -> Result<Arc<Block>, Lost> {
+        self.through(&self.cache, pointer)
+    }
+
+    /// The same with another cache.
+    ///
+    /// # Errors
+    /// [`Lost`], with all that was tried.
+    pub fn through(&self, cache: &Cache, pointer: &Pointer) -> Result<Arc<Block>, Lost> {
         let opened_by = self.key.as_ref().map_or(0, |key| key.object);
-        self.cache.get_or(pointer, opened_by, || self.read(pointer))
+        cache.get_or(pointer, opened_by, || self.read(pointer))
     }
 
     /// The block as it is stored, proven by its checksum; empty for what is not stored.

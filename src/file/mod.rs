@@ -22,6 +22,8 @@
 
 mod patches;
 mod piece;
+mod reader;
+mod sought;
 mod stream;
 
 use std::collections::VecDeque;
@@ -31,10 +33,12 @@ use std::sync::Arc;
 
 use crate::block::Store;
 use crate::error::Error;
-use crate::object::{Loss, Object, ObjectAt};
+use crate::object::{Object, ObjectAt};
 
 pub use patches::{Patch, Patches};
 pub use piece::{Piece, Pieces, Source};
+pub use reader::{Bytes, Part, Reader};
+pub use sought::Sought;
 pub use stream::{Chunk, Content, Data, zeros};
 
 /// The bytes of a file or volume.
@@ -98,69 +102,6 @@ impl File {
     #[must_use]
     pub fn pieces(&self, range: Range<u64>) -> Pieces<'_> {
         Pieces::new(self.object.as_ref(), &self.patches, range.start..range.end.min(self.size))
-    }
-
-    /// The stretches that are not holes, as `SEEK_DATA` and `SEEK_HOLE` tell them: whole blocks, cut at the end of the
-    /// file; redacted blocks are holes. A single block of odd size is always data. What is lost with a block of
-    /// pointers is an error, and the next one follows.
-    pub fn segments(&self) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        // the kernel does not look into a block whose size is no power of two
-        let odd = self
-            .object
-            .as_ref()
-            .filter(|object| !object.block_size.is_power_of_two() && self.patches.is_empty());
-        let whole = odd.map(|object| 0..object.block_size.min(self.size)).filter(|whole| !whole.is_empty());
-        let found = if whole.is_some() { 0..0 } else { 0..self.size };
-        whole.into_iter().map(Ok).chain(self.found_segments(found))
-    }
-
-    fn found_segments(&self, range: Range<u64>) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        let (mut pieces, mut found, mut lost) = (self.pieces(range), None::<Range<u64>>, None);
-        std::iter::from_fn(move || {
-            if let Some(loss) = lost.take() {
-                return Some(Err(loss));
-            }
-            loop {
-                let Some(Piece { range, source }) = pieces.next() else { return found.take().map(Ok) };
-                match source {
-                    Source::Lost(loss) if found.is_none() => return Some(Err(loss)),
-                    Source::Lost(loss) => {
-                        lost = Some(loss);
-                        return found.take().map(Ok);
-                    }
-                    source if !source.is_data() => {}
-                    _ => {
-                        let range = self.in_whole_blocks(range);
-                        match &mut found {
-                            Some(found) if range.start <= found.end => found.end = found.end.max(range.end),
-                            _ => {
-                                if let Some(before) = found.replace(range) {
-                                    return Some(Ok(before));
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        })
-    }
-
-    /// The blocks that a range touches: the intent log may write, or free, parts of them.
-    fn in_whole_blocks(&self, Range { start, end }: Range<u64>) -> Range<u64> {
-        if self.patches.is_empty() {
-            return start..end;
-        }
-        let size = self.block_to_be();
-        let start = start.saturating_sub(start.checked_rem(size).unwrap_or_default());
-        start..end.checked_next_multiple_of(size).unwrap_or(u64::MAX).min(self.size)
-    }
-
-    /// Bytes of the blocks that a file will have. A single one grows with the file up to the record size.
-    fn block_to_be(&self) -> u64 {
-        let (size, several) =
-            self.object.as_ref().map_or((0, false), |object| (object.block_size, object.maxblkid > 0));
-        let largest = size.max(self.record_size);
-        if several { size } else { self.size.clamp(1, largest) }
     }
 }
 

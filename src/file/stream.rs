@@ -151,7 +151,7 @@ impl File {
             Source::Block { pointer, .. } if pointer.is_hole() => Content::Hole,
             Source::Block { pointer, at, skip } => match self.store.read(&pointer) {
                 Ok(block) => self.cut(block.bytes, skip, len, at),
-                Err(lost) => Content::Lost(Loss { at: at.unwrap_or_else(|| self.name.block(-2, 0)), lost }),
+                Err(lost) => Content::Lost(Loss { at: self.named(at), lost }),
             },
         };
         Chunk { range, content }
@@ -159,18 +159,39 @@ impl File {
 
     /// `len` bytes behind `skip`; lost where a block has not as many.
     fn cut(&self, mut bytes: Vec<u8>, skip: u64, len: usize, at: Option<Bookmark>) -> Content {
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        if skip.checked_add(len).is_none_or(|end| end > bytes.len()) {
-            let what = format!("a block of {:#x} bytes is too short for its place", bytes.len());
-            return Content::Lost(Loss::new(
-                at.unwrap_or_else(|| self.name.block(-2, 0)),
-                Why::Corrupt(what),
-            ));
+        match self.part(bytes.len(), skip, len, at) {
+            Ok(part) => {
+                bytes.truncate(part.end);
+                bytes.drain(..part.start);
+                Content::Data(Data(bytes))
+            }
+            Err(loss) => Content::Lost(loss),
         }
-        if skip > 0 {
-            bytes.drain(..skip);
+    }
+
+    /// Where `len` bytes behind `skip` are in a block of so many.
+    ///
+    /// # Errors
+    /// [`Loss`], where a block has not as many.
+    pub(super) fn part(
+        &self,
+        block: usize,
+        skip: u64,
+        len: usize,
+        at: Option<Bookmark>,
+    ) -> Result<Range<usize>, Loss> {
+        let start = usize::try_from(skip).unwrap_or(usize::MAX);
+        match start.checked_add(len).filter(|end| *end <= block) {
+            Some(end) => Ok(start..end),
+            None => {
+                let what = format!("a block of {block:#x} bytes is too short for its place");
+                Err(Loss::new(self.named(at), Why::Corrupt(what)))
+            }
         }
-        bytes.truncate(len);
-        Content::Data(Data(bytes))
+    }
+
+    /// The name of a block; what the intent log has, has none of its own.
+    pub(super) fn named(&self, at: Option<Bookmark>) -> Bookmark {
+        at.unwrap_or_else(|| self.name.block(-2, 0))
     }
 }
