@@ -15,6 +15,7 @@
 //! | [`keyring`] | keys of users | encrypted datasets, opened |
 //! | [`mod@file`], [`fs`], [`volume`] | object sets | directories, files, their attributes and bytes |
 //! | [`namespace`] | names across datasets | what they lead to |
+//! | [`mount`] | a pool | one tree of numbered nodes, for operating systems |
 //! | [`manifest`] | datasets | a line for each object: what the kernel would show |
 //! | [`diff`] | two states of a dataset | what changed |
 //! | [`history`], [`error_log`], [`zil`] | a pool, an object set | what was done, what is damaged, what is pending |
@@ -54,6 +55,7 @@ pub mod history;
 pub mod keyring;
 pub mod manifest;
 mod memory;
+pub mod mount;
 pub mod namespace;
 pub mod object;
 pub mod objset;

@@ -159,3 +159,30 @@ impl<'i> Directory<'i> {
         }))
     }
 }
+
+/// Why no path of a system can have this name: damage, or malice, may have put it there.
+#[must_use]
+pub fn objection(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [] => Some("there is none"),
+        b"." | b".." => Some("it means another directory"),
+        name if name.contains(&b'/') => Some("it has a slash"),
+        name if name.contains(&0) => Some("it has a NUL"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::objection;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in [&b""[..], b".", b"..", b"a/b", b"/", b"../x", b"a\0b"] {
+            assert!(objection(name).is_some(), "{name:?}");
+        }
+        for name in [&b"..."[..], b".a", b"-rf", b"a\\b", b"\xff\n"] {
+            assert!(objection(name).is_none(), "{name:?}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zfsp_grammar::znode::{Time, ZnodeFlags};
 
-use crate::fs::Inode;
+use crate::fs::{Inode, LinuxFlags};
 
 /// What `stat` shows.
 #[derive(Clone, Debug, Serialize)]
@@ -66,16 +66,7 @@ impl Stat {
 impl Ioctls {
     /// `None` if nothing is set.
     pub(super) fn of(projid: Option<u64>, flags: ZnodeFlags) -> Option<Self> {
-        let all = [
-            (flags.immutable(), 0x8, 0x10),
-            (flags.appendonly(), 0x10, 0x20),
-            (flags.nodump(), 0x80, 0x40),
-            (flags.projinherit(), 0x200, 0x2000_0000),
-        ];
-        let (xflags, fsflags) = all
-            .into_iter()
-            .filter(|(is_set, ..)| *is_set)
-            .fold((0, 0), |(x, f), (_, xflag, fsflag)| (x | xflag, f | fsflag));
+        let LinuxFlags { xflags, fsflags } = flags.into();
         let projid = projid.unwrap_or_default();
         let fsflags = Some(fsflags).filter(|flags| *flags != 0);
         (projid != 0 || xflags != 0).then_some(Self { projid, xflags, fsflags })

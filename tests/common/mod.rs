@@ -15,6 +15,7 @@ pub(crate) mod site;
 pub(crate) mod tour;
 #[macro_use]
 pub(crate) mod transcript;
+pub(crate) mod truth;
 pub(crate) mod walk;
 pub(crate) mod zdb;
 

@@ -18,7 +18,6 @@ impl Fixture {
     pub(crate) fn pool(&self) -> Pool {
         open(self.devices()).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
-    /// Blocks that are lost for ever, as NOTES says.
     /// With every encrypted dataset open.
     pub(crate) fn unlocked(&self) -> Pool {
         let mut pool = self.pool();
@@ -29,6 +28,7 @@ impl Fixture {
         }
         pool
     }
+    /// Blocks that are lost for ever, as NOTES says.
     pub(crate) fn damaged_blocks(&self) -> u64 {
         let notes = self.text("NOTES").unwrap();
         u64::from(notes.contains("One damaged data block"))

@@ -24,14 +24,21 @@ pub(crate) enum Exit {
 pub(crate) const CODES: &str = "Exit codes: 0 all well; 1 nothing could be done; 2 usage; \
 3 done, but something is damaged, missing, locked or unsupported";
 
+impl Exit {
+    /// Its number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Nothing => 1,
+            Self::Usage => 2,
+            Self::Damaged => 3,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
-            Exit::Well => 0,
-            Exit::Nothing => 1,
-            Exit::Usage => 2,
-            Exit::Damaged => 3,
-        })
+        ExitCode::from(exit.code())
     }
 }
 

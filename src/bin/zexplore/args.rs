@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use crate::common::exit::CODES;
 use crate::{
     bp, cat, config, datasets, diff, dva, errors, extract, find, get, history, keys, label, ls, manifest,
-    objset, stat, tree, uberblocks, verify, zil,
+    mount, objset, stat, tree, uberblocks, verify, zil,
 };
 
 /// Explores a ZFS pool from its images or disks: reads them only, imports nothing.
@@ -78,6 +78,9 @@ pub(crate) enum Command {
     Cat(cat::Options),
     /// Files, volumes, whole datasets out of the pool: into a folder, or an archive
     Extract(extract::Options),
+    /// The pool as a file system, for any program to read: through FUSE
+    #[command(visible_alias = "fuse")]
+    Mount(mount::Options),
     /// What changed between two snapshots, datasets or txgs
     Diff(diff::Options),
     /// A line for each object of each dataset and snapshot, with hashes
@@ -126,6 +129,7 @@ Examples:
   zexplore cat /home/a.txt -p images/   what is in this file?
   zexplore stat -b /home/a.txt -p images/  and where does it lie?
   zexplore extract / rescued -p images/ all files of all datasets
+  zexplore mount /mnt -p images/        the pool as a file system
   zexplore diff lab@mon lab -p images/  what changed since that snapshot?
   zexplore history -il -p images/       everything that was done, and by whom
   zexplore errors -p images/            what the pool knows to be damaged

@@ -30,6 +30,7 @@ mod label;
 mod ls;
 mod manifest;
 mod manual;
+mod mount;
 mod names;
 mod nvlist;
 mod objset;
@@ -53,12 +54,20 @@ use common::exit::{Exit, Failure, end};
 use session::Session;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut args = Args::parse();
+    if let Some(Command::Mount(options)) = &mut args.command {
+        options.settle(&mut args.global);
+    }
     style::choose(args.global.color);
     end("zexplore", run(&args))
 }
 
 fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(Command::Mount(options)) = &args.command
+        && let Some(started) = mount::start(options)
+    {
+        return started;
+    }
     let mut session = Session::new(&args.global)?;
     match args.command.as_ref().unwrap_or(&Command::Summary) {
         Command::Summary => summary::run(&mut session),
@@ -83,6 +92,7 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Diff(options) => diff::run(&mut session, options),
         Command::Manifest(options) => manifest::run(&mut session, options),
         Command::Extract(options) => extract::run(&mut session, options),
+        Command::Mount(options) => mount::run(&mut session, options),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command.as_deref()),
     }

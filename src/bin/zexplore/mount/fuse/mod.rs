@@ -1,0 +1,189 @@
+//! From the pool to the mount, and to its end.
+//!
+//! | part | file |
+//! |---|---|
+//! | what the kernel asks | `server.rs` |
+//! | how answers are worded | `answer.rs` |
+//! | open files and directories | `handles.rs` |
+//! | what is damaged, told once | `log.rs` |
+//! | the process in the background | `background.rs` |
+//! | Ctrl-C and SIGTERM | `ending.rs` |
+
+mod answer;
+mod background;
+mod ending;
+mod handles;
+mod log;
+mod server;
+
+use std::io::{self, ErrorKind};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use fuser::{Config, MountOption, SessionACL};
+use serde::Serialize;
+use zfsp::block::Cache;
+use zfsp::mount::Tree;
+
+use super::{INSTEAD, Options};
+use crate::common::exit::{Exit, Failure};
+use crate::session::Session;
+pub(crate) use background::start;
+use handles::Handles;
+use log::Log;
+use server::Server;
+
+/// What is mounted.
+#[derive(Debug, Serialize)]
+struct Mounted {
+    /// `pool`, `pool/a@snapshot`.
+    dataset: String,
+    mountpoint: PathBuf,
+    /// Of the process that serves it.
+    pid: u32,
+}
+
+/// Threads that answer the kernel, at least, and at most: some wait for a device while others work.
+const THREADS: (usize, usize) = (4, 16);
+/// Bytes of a name.
+const USUAL_NAME: u32 = 255;
+/// The same where the pool has the feature for it.
+const LONG_NAME: u32 = 1023;
+/// That feature.
+const LONG_NAMES: &str = "org.zfsonlinux:longname";
+
+pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, Failure> {
+    let Some(mountpoint) = &options.mountpoint else {
+        let what =
+            "no mount point: name the folder that is to show the pool, as in zexplore mount /mnt -p PATH";
+        return Err(Failure(Exit::Usage, what.into()));
+    };
+    check(mountpoint)?;
+    let mountpoint = &mountpoint.canonicalize().unwrap_or_else(|_| mountpoint.clone());
+    let pool = Arc::new(session.pool()?);
+    let names = session.names(pool.clone());
+    let tree = Tree::of(names, options.dataset.as_deref())?;
+    tell_of_top(session, &tree)?;
+    let dataset = tree.top().map(|top| top.name.clone()).unwrap_or_default();
+    let (tree, log) = (Arc::new(tree), Arc::<Log>::default());
+    let server = Server {
+        space: tree.names().dsl().space(),
+        longest_name: if pool.uses_feature(LONG_NAMES) { LONG_NAME } else { USUAL_NAME },
+        checks_permissions: options.allow_other,
+        cache: Arc::new(Cache::with_room(options.cache)),
+        log: log.clone(),
+        files: Handles::default(),
+        directories: Handles::default(),
+        tree,
+    };
+    let mut mounted = fuser::Session::new(server, mountpoint, &config(&dataset, options))
+        .map_err(|error| refused(mountpoint, options, &error))?;
+    ending::on_signals(mounted.unmount_callable(), mountpoint.clone());
+    let facts = Mounted { dataset, mountpoint: mountpoint.clone(), pid: std::process::id() };
+    let shown = session.show(&facts, Mounted::text)?;
+    background::let_go(shown);
+    mounted.run().map_err(|error| Failure(Exit::Nothing, format!("{}: {error}", mountpoint.display())))?;
+    Ok(if log.has_lost() { session.exit().max(Exit::Damaged) } else { session.exit() })
+}
+
+impl Mounted {
+    fn text(&self) -> String {
+        let Self { dataset, mountpoint, .. } = self;
+        let mountpoint = mountpoint.display();
+        let end = if background::is_child() { ending::command(&mountpoint) } else { "Ctrl-C".into() };
+        format!("{dataset} is mounted on {mountpoint}, read-only; {end} unmounts it\n")
+    }
+}
+
+/// What the kernel is told.
+fn config(dataset: &str, options: &Options) -> Config {
+    let mut config = Config::default();
+    // a name from a disk must not become an option
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
+    let name = dataset.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    config.mount_options = vec![
+        MountOption::RO,
+        MountOption::NoDev,
+        MountOption::NoSuid,
+        MountOption::NoAtime,
+        MountOption::FSName(name),
+        MountOption::Subtype("zexplore".into()),
+    ];
+    if options.allow_other {
+        config.acl = SessionACL::All;
+        config.mount_options.push(MountOption::DefaultPermissions);
+    }
+    if cfg!(target_os = "linux") {
+        let (least, most) = THREADS;
+        let threads = available_parallelism().map_or(least, NonZeroUsize::get).saturating_mul(2);
+        config.n_threads = Some(threads.clamp(least, most));
+        config.clone_fd = true;
+    }
+    config
+}
+
+/// Fails for what cannot be a mount point.
+fn check(mountpoint: &Path) -> Result<(), Failure> {
+    let name = mountpoint.display();
+    let what = match std::fs::metadata(mountpoint) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => format!("{name}: not a folder: nothing can be mounted there"),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            format!("{name}: no such folder: make it first, with mkdir")
+        }
+        Err(error) if error.kind() == ErrorKind::NotConnected => {
+            let end = ending::command(&name);
+            format!("{name}: a mount whose program has died is still there: {end} takes it away")
+        }
+        Err(error) => format!("{name}: {error}"),
+    };
+    Err(Failure(Exit::Nothing, what))
+}
+
+/// What is wrong with the dataset at the top. If nothing is below it, there is nothing to be shown.
+fn tell_of_top(session: &mut Session<'_>, tree: &Tree<'_>) -> Result<(), Failure> {
+    match tree.list(tree.root()) {
+        Err(error) => Err(error.into()),
+        Ok(listing) => match listing.losses.first() {
+            Some(error) if listing.entries.is_empty() && !has_snapshots(tree) => Err(error.into()),
+            Some(error) => {
+                session.lose(error);
+                Ok(())
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+fn has_snapshots(tree: &Tree<'_>) -> bool {
+    let control = tree.lookup(tree.root(), b".zfs");
+    let snapshots = control.and_then(|control| tree.lookup(control, b"snapshot"));
+    snapshots.and_then(|snapshots| tree.list(snapshots)).is_ok_and(|listing| !listing.entries.is_empty())
+}
+
+/// The device of FUSE.
+#[cfg(target_os = "linux")]
+const DEVICE: &str = "/dev/fuse";
+
+/// Why nothing was mounted, and what to do.
+fn refused(mountpoint: &Path, options: &Options, error: &io::Error) -> Failure {
+    let name = mountpoint.display();
+    #[cfg(target_os = "linux")]
+    let is_missing = std::fs::metadata(DEVICE).is_err();
+    #[cfg(not(target_os = "linux"))]
+    let is_missing = false;
+    let text = error.to_string();
+    let what = if is_missing {
+        "there is no FUSE: /dev/fuse is missing; modprobe fuse loads it, where the kernel has it".into()
+    } else if error.kind() == ErrorKind::NotFound {
+        let package = if cfg!(target_os = "macos") { "macFUSE" } else { "the package fuse3" };
+        format!("{name}: fusermount3 is missing; install {package}, or be root")
+    } else if options.allow_other && error.kind() == ErrorKind::PermissionDenied {
+        format!("{name}: {}; or leave out --allow-other", text.trim())
+    } else {
+        format!("{name}: {}", text.trim())
+    };
+    Failure(Exit::Nothing, format!("{what}\n{INSTEAD}"))
+}
