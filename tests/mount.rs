@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may fail loudly
 #![allow(clippy::disallowed_methods)] // what is opened is the mount
 #![allow(unsafe_code)] // an ioctl
+#![allow(clippy::as_conversions)] // of small numbers
 
 mod common;
+#[path = "mount/damage.rs"]
+mod damage;
 #[path = "mount/mounted.rs"]
 mod mounted;
 #[path = "mount/walk.rs"]

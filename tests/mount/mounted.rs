@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use crate::common::program::LIMIT;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A mount, and the process that serves it.
@@ -67,7 +69,17 @@ impl Mounted {
 
     /// Waits for the end; returns the exit code, and what was said on standard error.
     pub(crate) fn end(&mut self) -> (i32, String) {
-        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let deadline = Instant::now() + LIMIT;
+        let code = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status.code().unwrap_or(-1),
+                None if Instant::now() > deadline => {
+                    self.child.kill().unwrap();
+                    panic!("{}: the mount does not end: somebody uses it", self.folder.path().display());
+                }
+                None => std::thread::sleep(Duration::from_millis(3)),
+            }
+        };
         (code, self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default())
     }
 
@@ -81,8 +93,9 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         if self.errors.is_some() {
-            let _ = kill_process(self.process(), Signal::TERM);
+            let _ = self.child.kill();
             let _ = self.child.wait();
+            let _ = rustix::mount::unmount(self.folder.path(), rustix::mount::UnmountFlags::DETACH);
         }
     }
 }

@@ -13,16 +13,15 @@ impl Said {
     pub(crate) fn once(&mut self, text: &str) -> Option<String> {
         let (before, block, reason) = loss(text).unwrap_or((text, "", ""));
         let name = if block.is_empty() { before.into() } else { format!("{block}{reason}") };
-        if self.all.insert(name) {
+        let is_new = self.all.insert(name);
+        let before = before.trim_end_matches(": ");
+        let short = format!("{before}: {block}, as above");
+        let is_new_here = self.all.insert(short.clone());
+        if is_new {
             return Some(text.into());
         }
-        let before = before.trim_end_matches(": ");
         // its object says no more than the block
-        if block.is_empty() || block.starts_with(before) {
-            return None;
-        }
-        let short = format!("{before}: {block}, as above");
-        self.all.insert(short.clone()).then_some(short)
+        (is_new_here && !block.is_empty() && !block.starts_with(before)).then_some(short)
     }
 }
 
@@ -56,6 +55,9 @@ mod tests {
         let short = "checkpoint: MOS object 1 block 2, as above";
         assert_eq!(once(&format!("checkpoint: {loss}")).as_deref(), Some(short));
         assert_eq!(once(&format!("checkpoint: {loss}")), None);
+        let elsewhere = "lab:/a: dataset 54 object 8 block 3: no copy is right";
+        assert_eq!(once(elsewhere).as_deref(), Some(elsewhere));
+        assert_eq!(once(elsewhere), None);
         let other = "MOS object 1 block 2: encrypted";
         assert_eq!(once(other).as_deref(), Some(other));
         assert_eq!(once("file-1 is missing").as_deref(), Some("file-1 is missing"));

@@ -6,6 +6,8 @@ use std::env;
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
+use rustix::fs::FileType;
+
 use super::super::Options;
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
@@ -53,7 +55,8 @@ fn of_code(code: i32) -> Exit {
     all.into_iter().find(|exit| i32::from(exit.code()) == code).unwrap_or(Exit::Nothing)
 }
 
-/// Lets go of who waits, with this exit code, and of the terminal. Standard error stays: losses are told there.
+/// Lets go of who waits, with this exit code, and of the terminal. Standard error stays, since losses are told there:
+/// unless it is a pipe, whose reader would wait for the end of the mount.
 pub(super) fn let_go(exit: Exit) {
     if !is_child() {
         return;
@@ -64,6 +67,10 @@ pub(super) fn let_go(exit: Exit) {
     if let Ok(nothing) = nothing() {
         let _ = rustix::stdio::dup2_stdin(&nothing);
         let _ = rustix::stdio::dup2_stdout(&nothing);
+        let errors = rustix::fs::fstat(rustix::stdio::stderr());
+        if errors.is_ok_and(|errors| FileType::from_raw_mode(errors.st_mode) == FileType::Fifo) {
+            let _ = rustix::stdio::dup2_stderr(&nothing);
+        }
     }
 }
 
