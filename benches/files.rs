@@ -17,6 +17,7 @@ use zfsp::dataset::Datasets;
 use zfsp::fs::FileSystem;
 use zfsp::object::Object;
 use zfsp::pool::{Gathering, Options, Pool};
+use zfsp_benches::measure::{median, program, ratio, time};
 use zfsp_benches::pool::{Attributes, Plan, make};
 
 /// Counted runs of each.
@@ -113,9 +114,7 @@ fn read(object: &Object) -> io::Result<()> {
 
 /// How long the program takes, and how many KiB at most.
 fn zexplore(folder: &Path, command: &[&str]) -> io::Result<(Duration, u64)> {
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/zexplore");
-    let program = std::env::var_os("ZFSP_BENCH_ZEXPLORE").unwrap_or_else(|| built.into());
-    run(Command::new(program).arg("-p").arg(folder).args(command))
+    run(Command::new(program()).arg("-p").arg(folder).args(command))
 }
 
 fn zdb(root: &Path, folder: &Path, pool: &str) -> io::Result<Duration> {
@@ -145,20 +144,4 @@ fn peak(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
-}
-
-fn time(run: impl FnOnce() -> io::Result<()>) -> io::Result<Duration> {
-    let start = Instant::now();
-    run()?;
-    Ok(start.elapsed())
-}
-
-fn ratio(times: &[Duration], others: &[Duration]) -> Option<f64> {
-    median(times.iter().zip(others).map(|(time, other)| time.as_secs_f64() / other.as_secs_f64()))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }

@@ -11,6 +11,8 @@ mod common;
 mod damage;
 #[path = "mount/mounted.rs"]
 mod mounted;
+#[path = "mount/tree.rs"]
+mod tree;
 #[path = "mount/walk.rs"]
 mod walk;
 

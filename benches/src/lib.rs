@@ -1,5 +1,6 @@
 //! Bytes to read, and a reader written by hand to be measured against.
 
+pub mod measure;
 pub mod pool;
 
 use zfsp_grammar::catalogue::find;

@@ -90,6 +90,13 @@ impl Cache {
             Err(_) => Self(QuickCache::with_weighter(blocks, room, Bytes)),
         }
     }
+
+    /// Forgets the block of `pointer`, with the key `opened_by`.
+    pub(crate) fn forget(&self, pointer: &Pointer, opened_by: u64) {
+        if let Some(b) = pointer.stored() {
+            self.0.remove(&Key::of(&b, opened_by));
+        }
+    }
 }
 
 impl Default for Cache {

@@ -209,8 +209,17 @@ impl Store {
     /// # Errors
     /// [`Lost`], with all that was tried.
     pub fn through(&self, cache: &Cache, pointer: &Pointer) -> Result<Arc<Block>, Lost> {
-        let opened_by = self.key.as_ref().map_or(0, |key| key.object);
-        cache.get_or(pointer, opened_by, || self.read(pointer))
+        cache.get_or(pointer, self.opened_by(), || self.read(pointer))
+    }
+
+    /// Takes a block that nobody will ask for soon out of a cache.
+    pub fn forget(&self, cache: &Cache, pointer: &Pointer) {
+        cache.forget(pointer, self.opened_by());
+    }
+
+    /// MOS object of the key; 0: none.
+    fn opened_by(&self) -> u64 {
+        self.key.as_ref().map_or(0, |key| key.object)
     }
 
     /// The block as it is stored, proven by its checksum; empty for what is not stored.

@@ -1,6 +1,11 @@
 //! Reading here and there, as programs do: blocks are kept for a while, and who reads on finds the next ones read.
+//!
+//! A block that was read from one end to the other is not kept: who asks has it. Its memory is used again for the next
+//! one, which is what makes reading on as fast as it is.
 
+use std::collections::HashMap;
 use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -8,7 +13,9 @@ use zfsp_grammar::blkptr::Pointer;
 
 use super::File;
 use super::piece::{Piece, Source};
+use super::stream::Data;
 use crate::block::{Block, Cache};
+use crate::memory;
 use crate::object::Loss;
 
 /// A file that several threads read from at once, each at its place.
@@ -18,6 +25,8 @@ pub struct Reader {
     /// What files share.
     cache: Arc<Cache>,
     course: Mutex<Course>,
+    /// Bytes that were read of each block, by where it starts: of those that are not read to the end.
+    parts: Mutex<HashMap<u64, u64>>,
     /// Bytes that are read ahead at most.
     furthest: u64,
 }
@@ -28,7 +37,7 @@ pub enum Bytes {
     /// Of one block.
     Part(Part),
     /// Put together of several.
-    Own(Vec<u8>),
+    Own(Data),
 }
 
 impl Deref for Bytes {
@@ -44,14 +53,24 @@ impl Deref for Bytes {
 /// Part of a block.
 #[derive(Clone, Debug)]
 pub struct Part {
-    block: Arc<Block>,
+    /// `None` only when it is dropped.
+    block: Option<Arc<Block>>,
     range: Range<usize>,
 }
 
 impl Deref for Part {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        self.block.bytes.get(self.range.clone()).unwrap_or_default()
+        let block = self.block.as_ref();
+        block.and_then(|block| block.bytes.get(self.range.clone())).unwrap_or_default()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(block) = self.block.take().and_then(Arc::into_inner) {
+            memory::hand_back(block.bytes);
+        }
     }
 }
 
@@ -72,15 +91,18 @@ const FIRST: u64 = 512 << 10;
 const FURTHEST: u64 = 8 << 20;
 /// Reads that are not further from where the last one ended go on there: several are under way at a time.
 const NEAR: u64 = 1 << 20;
+/// Blocks that are read in parts at a time, about.
+const MOST_PARTS: usize = 256;
 /// Bytes that one thread reads ahead.
 const SHARE: u64 = 128 << 10;
 
 impl Reader {
-    /// A reader of that file, whose blocks are kept in `cache`: nothing but data should be.
+    /// A reader of that file, whose blocks are kept in `cache`: nothing but data should be. Without `is_ahead` nothing is
+    /// read before it is asked for: where the one who asks does so ahead himself, it would only be in the way.
     #[must_use]
-    pub fn new(file: File, cache: Arc<Cache>) -> Arc<Self> {
-        let furthest = FURTHEST.max(file.block_size().saturating_mul(2));
-        Arc::new(Self { file, cache, course: Mutex::default(), furthest })
+    pub fn new(file: File, cache: Arc<Cache>, is_ahead: bool) -> Arc<Self> {
+        let furthest = if is_ahead { FURTHEST.max(file.block_size().saturating_mul(2)) } else { 0 };
+        Arc::new(Self { file, cache, course: Mutex::default(), parts: Mutex::default(), furthest })
     }
 
     /// What is read.
@@ -95,14 +117,16 @@ impl Reader {
     /// The first [`Loss`], if anything in the range is lost.
     pub fn read(self: &Arc<Self>, range: Range<u64>) -> Result<Bytes, Loss> {
         let range = range.start.min(self.file.size)..range.end.min(self.file.size);
-        self.go_on(&range);
+        let under_way = UnderWay::new();
+        self.go_on(&range, under_way.is_busy);
         let pieces: Vec<Piece> = self.file.pieces(range.clone()).collect();
         if let [piece] = pieces.as_slice()
             && let Some(part) = self.part(piece)?
         {
+            self.take_note(piece);
             return Ok(Bytes::Part(part));
         }
-        let mut bytes = vec![0; length(&range)];
+        let mut bytes = memory::buffer(length(&range));
         let mut rest = bytes.as_mut_slice();
         let mut parts = Vec::with_capacity(pieces.len());
         for piece in &pieces {
@@ -110,17 +134,42 @@ impl Reader {
             rest = behind;
             parts.push((piece, part));
         }
-        parts.into_par_iter().try_for_each(|(piece, part)| self.fill(piece, part))?;
-        Ok(Bytes::Own(bytes))
+        let fill = |(piece, part): (&Piece, _)| self.fill(piece, part);
+        // where every thread has a read of its own, it is the fastest to leave it with that
+        match under_way.is_busy {
+            true => parts.into_iter().try_for_each(fill)?,
+            false => parts.into_par_iter().try_for_each(fill)?,
+        }
+        Ok(Bytes::Own(Data::of(bytes)))
     }
 
-    /// Fills `to`, which is zeros, with the bytes of a piece.
+    /// Takes a block out of the cache when all of it was read.
+    fn take_note(&self, piece: &Piece) {
+        let Source::Block { pointer, skip, .. } = &piece.source else { return };
+        let start = piece.range.start.saturating_sub(*skip);
+        let whole = pointer.lsize().min(self.file.size.saturating_sub(start));
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if parts.len() >= MOST_PARTS {
+            parts.clear();
+        }
+        let read = parts.entry(start).or_default();
+        *read = read.saturating_add(piece.range.end.saturating_sub(piece.range.start));
+        if *read >= whole {
+            parts.remove(&start);
+            self.file.store.forget(&self.cache, pointer);
+        }
+    }
+
+    /// Fills `to` with the bytes of a piece: with zeros, if it is a hole.
     fn fill(&self, piece: &Piece, to: &mut [u8]) -> Result<(), Loss> {
         if let Source::Bytes(bytes, skip) = &piece.source {
             let range = self.file.part(bytes.len(), *skip, to.len(), None)?;
             to.copy_from_slice(bytes.get(range).unwrap_or_default());
         } else if let Some(part) = self.part(piece)? {
             to.copy_from_slice(&part);
+            self.take_note(piece);
+        } else {
+            to.fill(0);
         }
         Ok(())
     }
@@ -133,15 +182,16 @@ impl Reader {
                 let block = self.file.store.through(&self.cache, pointer);
                 let block = block.map_err(|lost| Loss { at: self.file.named(*at), lost })?;
                 let range = self.file.part(block.bytes.len(), *skip, length(&piece.range), *at)?;
-                Ok(Some(Part { block, range }))
+                Ok(Some(Part { block: Some(block), range }))
             }
             Source::Hole | Source::Bytes(..) | Source::Block { .. } => Ok(None),
         }
     }
 
-    /// Has the blocks behind `range` read, if reading goes on from where it was.
-    fn go_on(self: &Arc<Self>, range: &Range<u64>) {
-        let ahead = self.course.lock().unwrap_or_else(PoisonError::into_inner).take(range, self.furthest);
+    /// Has the blocks behind `range` read, if reading goes on from where it was, and if there is somebody to do it.
+    fn go_on(self: &Arc<Self>, range: &Range<u64>, is_busy: bool) {
+        let furthest = if is_busy { 0 } else { self.furthest };
+        let ahead = self.course.lock().unwrap_or_else(PoisonError::into_inner).take(range, furthest);
         let ahead = ahead.start..ahead.end.min(self.file.size);
         if !ahead.is_empty() && self.file.object.is_some() {
             let reader = self.clone();
@@ -182,8 +232,30 @@ fn length(range: &Range<u64>) -> usize {
     usize::try_from(range.end.saturating_sub(range.start)).unwrap_or_default()
 }
 
+/// A read that is under way.
+struct UnderWay {
+    /// There are as many as threads that could take part.
+    is_busy: bool,
+}
+
+/// Reads that are under way, of all files.
+static ALL: AtomicUsize = AtomicUsize::new(0);
+
+impl UnderWay {
+    fn new() -> Self {
+        let others = ALL.fetch_add(1, Ordering::Relaxed);
+        Self { is_busy: others.saturating_add(1) >= rayon::current_num_threads() }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        ALL.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Course {
-    /// Takes note of a read; returns what is to be read ahead now.
+    /// Takes note of a read; returns what is to be read ahead now: not further than so many bytes.
     fn take(&mut self, range: &Range<u64>, furthest: u64) -> Range<u64> {
         let goes_on =
             range.start <= self.end.saturating_add(NEAR) && range.end.saturating_add(NEAR) >= self.end;
@@ -196,10 +268,10 @@ impl Course {
         self.fetched = self.fetched.max(self.end);
         // not before half of what was read ahead is used up
         let left = self.fetched.saturating_sub(self.end);
-        if left > self.window / 2 {
+        if left > self.window / 2 || furthest == 0 {
             return 0..0;
         }
-        self.window = self.window.saturating_mul(2).clamp(FIRST, furthest);
+        self.window = self.window.saturating_mul(2).max(FIRST).min(furthest);
         let ahead = self.fetched..self.end.saturating_add(self.window);
         self.fetched = self.fetched.max(ahead.end);
         ahead

@@ -36,6 +36,12 @@ pub enum Content {
 #[derive(Clone, Debug)]
 pub struct Data(Vec<u8>);
 
+impl Data {
+    pub(super) fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
 impl Deref for Data {
     type Target = [u8];
     fn deref(&self) -> &[u8] {

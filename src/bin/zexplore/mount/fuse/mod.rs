@@ -20,6 +20,7 @@ use std::io::{self, ErrorKind};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use fuser::{Config, MountOption, SessionACL};
@@ -47,6 +48,9 @@ struct Mounted {
 
 /// Threads that answer the kernel, at least, and at most: some wait for a device while others work.
 const THREADS: (usize, usize) = (4, 16);
+/// KiB that the kernel asks for ahead.
+#[cfg(target_os = "linux")]
+const READ_AHEAD_KIB: &str = "4096";
 /// Bytes of a name.
 const USUAL_NAME: u32 = 255;
 /// The same where the pool has the feature for it.
@@ -67,12 +71,14 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let tree = Tree::of(names, options.dataset.as_deref())?;
     tell_of_top(session, &tree)?;
     let dataset = tree.top().map(|top| top.name.clone()).unwrap_or_default();
-    let (tree, log) = (Arc::new(tree), Arc::<Log>::default());
+    let (tree, log, kernel_asks_ahead) =
+        (Arc::new(tree), Arc::<Log>::default(), Arc::<AtomicBool>::default());
     let server = Server {
         space: tree.names().dsl().space(),
         longest_name: if pool.uses_feature(LONG_NAMES) { LONG_NAME } else { USUAL_NAME },
         checks_permissions: options.allow_other,
         cache: Arc::new(Cache::with_room(options.cache)),
+        kernel_asks_ahead: kernel_asks_ahead.clone(),
         log: log.clone(),
         files: Handles::default(),
         directories: Handles::default(),
@@ -80,6 +86,7 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     };
     let mut mounted = fuser::Session::new(server, mountpoint, &config(&dataset, options))
         .map_err(|error| refused(mountpoint, options, &error))?;
+    kernel_asks_ahead.store(widen_read_ahead(mountpoint), Ordering::Relaxed);
     ending::on_signals(mounted.unmount_callable(), mountpoint.clone());
     let facts = Mounted { dataset, mountpoint: mountpoint.clone(), pid: std::process::id() };
     let shown = session.show(&facts, Mounted::text)?;
@@ -95,6 +102,25 @@ impl Mounted {
         let end = if background::is_child() { ending::command(&mountpoint) } else { "Ctrl-C".into() };
         format!("{dataset} is mounted on {mountpoint}, read-only; {end} unmounts it\n")
     }
+}
+
+/// Has the kernel ask further ahead of who reads on: the 128 KiB that it has for all of FUSE keep one thread busy. Only
+/// root may do that; false if it was refused.
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods)] // a setting of the mount itself
+fn widen_read_ahead(mountpoint: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    // without a question to this process, which does not answer yet
+    let Ok(found) = statx(CWD, mountpoint, AtFlags::STATX_DONT_SYNC, StatxFlags::empty()) else {
+        return false;
+    };
+    let device = format!("{}:{}", found.stx_dev_major, found.stx_dev_minor);
+    std::fs::write(format!("/sys/class/bdi/{device}/read_ahead_kb"), READ_AHEAD_KIB).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen_read_ahead(_: &Path) -> bool {
+    false
 }
 
 /// What the kernel is told.
@@ -177,6 +203,8 @@ fn refused(mountpoint: &Path, options: &Options, error: &io::Error) -> Failure {
     let text = error.to_string();
     let what = if is_missing {
         "there is no FUSE: /dev/fuse is missing; modprobe fuse loads it, where the kernel has it".into()
+    } else if error.kind() == ErrorKind::PermissionDenied && !options.allow_other {
+        format!("{name}: {}: be root, or of the group that may open /dev/fuse", text.trim())
     } else if error.kind() == ErrorKind::NotFound {
         let package = if cfg!(target_os = "macos") { "macFUSE" } else { "the package fuse3" };
         format!("{name}: fusermount3 is missing; install {package}, or be root")

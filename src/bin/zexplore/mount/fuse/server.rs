@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuser::{
     Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig,
@@ -32,6 +33,8 @@ pub(super) struct Server {
     pub(super) space: Space,
     /// Bytes of the longest name.
     pub(super) longest_name: u32,
+    /// The kernel reads further ahead than it usually does.
+    pub(super) kernel_asks_ahead: Arc<AtomicBool>,
     /// The kernel checks permissions, those of ACLs too.
     pub(super) checks_permissions: bool,
     pub(super) log: Arc<Log>,
@@ -111,7 +114,7 @@ impl Server {
             Node::Inode(_) => return Err(Errno::EINVAL),
             Node::Made(_) => return Err(Errno::EISDIR),
         };
-        Ok(Reader::new(file, self.cache.clone()))
+        Ok(Reader::new(file, self.cache.clone(), !self.kernel_asks_ahead.load(Ordering::Relaxed)))
     }
 
     /// What is lost of them is told.
