@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // an ioctl
 #![allow(clippy::as_conversions)] // of small numbers
 
+#[macro_use]
 mod common;
 #[path = "mount/damage.rs"]
 mod damage;
@@ -26,6 +27,13 @@ use common::{Fixture, each, fixture, fixtures, unpacked};
 use mounted::{Mounted, can_mount};
 use serde_json::Value;
 use walk::{Walk, sha256};
+
+transcripts! {
+    help: "zexplore mount --help";
+    no_mount_point: "zexplore mount -p fixtures/simple";
+    no_such_folder: "zexplore mount nowhere -p fixtures/simple";
+    no_folder: "zexplore mount Cargo.toml -p fixtures/simple";
+}
 
 /// Its images, unpacked.
 fn images(fixture: &Fixture) -> Vec<PathBuf> {
@@ -133,6 +141,42 @@ fn each_object_is_what_it_becomes_with_the_intent_log() {
         let then = fixture.unlocked().uberblock.timestamp.0.cast_signed();
         check(&fixture.name, truth, &mount(fixture, &["--replay"])?, Some(then)).map(drop)
     });
+}
+
+/// The session in the README is what a person sees.
+#[test]
+fn the_session_of_the_readme_is_true() {
+    if !can_mount() || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (before, block) = text.split_once("```console\n# ").unwrap();
+    let (block, after) = block.split_once("```\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_zexplore")).parent().unwrap().to_str().unwrap();
+    let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+    let mut said = String::new();
+    for line in format!("# {block}").lines().filter_map(|line| line.strip_prefix("# ")) {
+        let output = std::process::Command::new("sh")
+            .args(["-c", &line.replace("/mnt", folder.path().to_str().unwrap())])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .envs([("PATH", path.as_str()), ("LC_ALL", "C"), ("TZ", "UTC")])
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).unwrap().replace(folder.path().to_str().unwrap(), "/mnt");
+        said.push_str(&format!("# {line}\n{text}"));
+    }
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"),
+            format!("{before}```console\n{said}```\n{after}"),
+        )
+        .unwrap();
+        return;
+    }
+    assert_eq!(said, format!("# {block}"));
 }
 
 /// Eight readers at once, each in its own order, over redundancy and encryption.

@@ -267,6 +267,24 @@ fn what_is_locked_cannot_be_entered() {
     assert_eq!(said.lines().count(), counts[&true]);
 }
 
+/// Nothing is mounted where there would be nothing to see.
+#[test]
+fn what_cannot_be_shown_is_not_mounted() {
+    let refused = |pool: &str, options: &[&str]| match Mounted::new(&images(&fixture(pool)), options) {
+        Ok(_) => panic!("{pool}: {options:?}: mounted"),
+        Err(said) => said,
+    };
+    let said = refused("simple", &["-d", "lab/none"]);
+    assert!(said.contains("no dataset 'lab/none': there are lab, "), "{said}");
+    for dataset in ["lab/parent", "lab/parent@s1"] {
+        let said = refused("encryption-mixed", &["-d", dataset]);
+        assert!(
+            said.contains("locked: give the key of lab/parent: --key ") || said.contains("no dataset"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn after_a_crash_it_can_be_unmounted_and_mounted_again() {
     if !can_mount() || !rustix::process::geteuid().is_root() {

@@ -62,7 +62,8 @@ fn each_name_leads_to_its_node() {
         count.fetch_add(nodes, std::sync::atomic::Ordering::Relaxed);
         Ok(())
     });
-    assert!(count.into_inner() > 60_000);
+    let count = count.into_inner();
+    assert!(count > 40_000, "only {count} nodes");
 }
 
 #[test]

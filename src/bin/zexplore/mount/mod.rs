@@ -35,15 +35,16 @@ pub(crate) struct Options {
 }
 
 const ABOUT: &str = "\
-Datasets are where their names say; canmount and mountpoint do not matter. Each has .zfs/snapshot/NAME, and
-.zfs/volumes/NAME for the volumes right below it: no listing shows .zfs. A dataset that is locked cannot be
-entered; --keys opens it.
+Datasets are where their names say; canmount and mountpoint do not matter. Each has .zfs/snapshot/NAME,
+and .zfs/volumes/NAME for the volumes right below it: no listing shows .zfs. A dataset that is locked
+cannot be entered; --keys opens it.
 
-What is damaged is an I/O error where it is read, and nowhere else, and is named on standard error: also from
-the background, if that is a terminal or a file; for a pipe use --foreground.
+What is damaged is an I/O error where it is read, and nowhere else, and is named on standard error:
+also from the background, if that is a terminal or a file; for a pipe use --foreground.
 
-fusermount3 -u MOUNTPOINT (or umount, for root) ends it, as do Ctrl-C and SIGTERM; it also cleans up after a
-crash. Where there is no FUSE, extract puts the files into a folder, and extract --tar into an archive.";
+fusermount3 -u MOUNTPOINT (or umount, for root) ends it, as do Ctrl-C and SIGTERM; it also cleans up
+after a crash. Where there is no FUSE, extract puts the files into a folder, and extract --tar into an
+archive.";
 
 const EXAMPLES: &str = "\
 Examples:

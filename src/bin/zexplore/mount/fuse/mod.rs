@@ -26,7 +26,7 @@ use std::thread::available_parallelism;
 use fuser::{Config, MountOption, SessionACL};
 use serde::Serialize;
 use zfsp::block::Cache;
-use zfsp::mount::Tree;
+use zfsp::mount::{Made, Named, Tree};
 
 use super::{INSTEAD, Options};
 use crate::common::exit::{Exit, Failure};
@@ -173,7 +173,7 @@ fn tell_of_top(session: &mut Session<'_>, tree: &Tree<'_>) -> Result<(), Failure
     match tree.list(tree.root()) {
         Err(error) => Err(error.into()),
         Ok(listing) => match listing.losses.first() {
-            Some(error) if listing.entries.is_empty() && !has_snapshots(tree) => Err(error.into()),
+            Some(error) if is_lost(tree) && !shows_another(tree) => Err(error.into()),
             Some(error) => {
                 session.lose(error);
                 Ok(())
@@ -183,10 +183,17 @@ fn tell_of_top(session: &mut Session<'_>, tree: &Tree<'_>) -> Result<(), Failure
     }
 }
 
-fn has_snapshots(tree: &Tree<'_>) -> bool {
-    let control = tree.lookup(tree.root(), b".zfs");
-    let snapshots = control.and_then(|control| tree.lookup(control, b"snapshot"));
-    snapshots.and_then(|snapshots| tree.list(snapshots)).is_ok_and(|listing| !listing.entries.is_empty())
+/// Whether nothing of the dataset at the top can be shown.
+fn is_lost(tree: &Tree<'_>) -> bool {
+    tree.root().parts().is_some_and(|(_, named)| named == Named::Made(Made::Root))
+}
+
+/// Whether a dataset or snapshot below the one at the top can be read.
+fn shows_another(tree: &Tree<'_>) -> bool {
+    let Some(top) = tree.top() else { return false };
+    let is_below = |name: &str| name.strip_prefix(&top.name).is_some_and(|rest| rest.starts_with(['/', '@']));
+    let mut below = tree.names().datasets().all.iter().filter(|set| !set.is_hidden && is_below(&set.name));
+    below.any(|set| tree.names().open(set).is_ok())
 }
 
 /// The device of FUSE.
