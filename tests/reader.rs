@@ -93,6 +93,8 @@ fn reading_here_and_there_is_reading() {
     each(pools.to_vec(), |pool| {
         let mut random = Random::new(7);
         let mut compared = 0;
+        // the smallest cache that there is, for all files
+        let cache = Arc::new(Cache::with_room(0));
         for (name, file) in files(&fixture(pool)) {
             let segments: Vec<Range<u64>> = file.segments().collect::<Result<_, _>>().unwrap();
             let size = file.size();
@@ -111,8 +113,7 @@ fn reading_here_and_there_is_reading() {
             }
             let bytes = whole(&file);
             for is_ahead in [false, true] {
-                // the smallest cache that there is
-                let reader = Reader::new(file.clone(), Arc::new(Cache::with_room(0)), is_ahead);
+                let reader = Reader::new(file.clone(), cache.clone(), is_ahead);
                 let read = |range: Range<u64>| {
                     let found = reader.read(range.clone()).unwrap();
                     let expected = range.start.min(size) as usize..range.end.min(size) as usize;

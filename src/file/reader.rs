@@ -16,7 +16,7 @@ use super::piece::{Piece, Source};
 use super::stream::Data;
 use crate::block::{Block, Cache};
 use crate::memory;
-use crate::object::Loss;
+use crate::object::{Bookmark, Loss};
 
 /// A file that several threads read from at once, each at its place.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Reader {
     course: Mutex<Course>,
     /// Bytes that were read of each block, by where it starts: of those that are not read to the end.
     parts: Mutex<HashMap<u64, u64>>,
+    /// The block that was found to be lost last: kernels ask for it again, page by page.
+    lost: Mutex<Option<(Pointer, Loss)>>,
     /// Bytes that are read ahead at most.
     furthest: u64,
 }
@@ -102,7 +104,14 @@ impl Reader {
     #[must_use]
     pub fn new(file: File, cache: Arc<Cache>, is_ahead: bool) -> Arc<Self> {
         let furthest = if is_ahead { FURTHEST.max(file.block_size().saturating_mul(2)) } else { 0 };
-        Arc::new(Self { file, cache, course: Mutex::default(), parts: Mutex::default(), furthest })
+        Arc::new(Self {
+            file,
+            cache,
+            course: Mutex::default(),
+            parts: Mutex::default(),
+            lost: Mutex::default(),
+            furthest,
+        })
     }
 
     /// What is read.
@@ -143,7 +152,7 @@ impl Reader {
         Ok(Bytes::Own(Data::of(bytes)))
     }
 
-    /// Takes a block out of the cache when all of it was read.
+    /// Takes a block out of the cache when as many bytes of it were read as it has.
     fn take_note(&self, piece: &Piece) {
         let Source::Block { pointer, skip, .. } = &piece.source else { return };
         let start = piece.range.start.saturating_sub(*skip);
@@ -179,13 +188,24 @@ impl Reader {
         match &piece.source {
             Source::Lost(loss) => Err(loss.clone()),
             Source::Block { pointer, at, skip } if !pointer.is_hole() => {
-                let block = self.file.store.through(&self.cache, pointer);
-                let block = block.map_err(|lost| Loss { at: self.file.named(*at), lost })?;
+                let block = self.read_block(pointer, *at)?;
                 let range = self.file.part(block.bytes.len(), *skip, length(&piece.range), *at)?;
                 Ok(Some(Part { block: Some(block), range }))
             }
             Source::Hole | Source::Bytes(..) | Source::Block { .. } => Ok(None),
         }
+    }
+
+    fn read_block(&self, pointer: &Pointer, at: Option<Bookmark>) -> Result<Arc<Block>, Loss> {
+        let last = || self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, loss)) = last().as_ref().filter(|(lost, _)| lost == pointer) {
+            return Err(loss.clone());
+        }
+        self.file.store.through(&self.cache, pointer).map_err(|lost| {
+            let loss = Loss { at: self.file.named(at), lost };
+            *last() = Some((*pointer, loss.clone()));
+            loss
+        })
     }
 
     /// Has the blocks behind `range` read, if reading goes on from where it was, and if there is somebody to do it.

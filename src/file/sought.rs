@@ -22,44 +22,45 @@ impl File {
     /// where there is no more data. What is lost is data: it is no hole that is known.
     #[must_use]
     pub fn seek_to(&self, sought: Sought, from: u64) -> Option<u64> {
-        let mut at = from;
         if from >= self.size {
             return None;
         }
-        for segment in self.segments_from(from) {
-            let segment = segment.unwrap_or_else(|loss| self.range_of(&loss, at));
+        let mut at = from;
+        for stretch in self.stretches_from(from) {
             match sought {
-                Sought::Data if segment.end > from => return Some(segment.start.max(from)),
-                Sought::Hole if segment.start > at => return Some(at),
-                _ => at = at.max(segment.end),
+                Sought::Data if stretch.end > from => return Some(stretch.start.max(from)),
+                Sought::Hole if stretch.start > at => return Some(at),
+                _ => at = at.max(stretch.end),
             }
         }
         (sought == Sought::Hole).then_some(at.min(self.size))
     }
 
-    /// The bytes that are lost with a block; from `at` on, where that is not known.
-    fn range_of(&self, loss: &Loss, at: u64) -> Range<u64> {
-        let known = self.object.as_ref().and_then(|object| object.range(loss.at.level, loss.at.blkid));
-        let Range { start, end } = known.unwrap_or(at..u64::MAX);
-        start..end.min(self.size)
+    /// What is data, or lost, from `from` on, piece by piece: what may come before it lies in the same block.
+    fn stretches_from(&self, from: u64) -> impl Iterator<Item = Range<u64>> + '_ {
+        let whole = self.whole();
+        let range = if whole.is_some() { 0..0 } else { self.in_whole_blocks(from..from).start..self.size };
+        let pieces = self.pieces(range).filter_map(move |Piece { range, source }| match source {
+            Source::Lost(_) => Some(range),
+            source if source.is_data() => Some(self.in_whole_blocks(range)),
+            _ => None,
+        });
+        whole.into_iter().chain(pieces)
+    }
+
+    /// All of it, if it is a single block of odd size: the kernel does not look into such.
+    fn whole(&self) -> Option<Range<u64>> {
+        let is_odd = |block_size: u64| !block_size.is_power_of_two() && self.patches.is_empty();
+        let object = self.object.as_ref().filter(|object| is_odd(object.block_size))?;
+        Some(0..object.block_size.min(self.size)).filter(|whole| !whole.is_empty())
     }
 
     /// The stretches that are not holes, as `SEEK_DATA` and `SEEK_HOLE` tell them: whole blocks, cut at the end of the
     /// file; redacted blocks are holes. A single block of odd size is always data. What is lost with a block of
     /// pointers is an error, and the next one follows.
     pub fn segments(&self) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        self.segments_from(0)
-    }
-
-    /// The same without what lies before `from`: the first one may begin there.
-    fn segments_from(&self, from: u64) -> impl Iterator<Item = Result<Range<u64>, Loss>> + '_ {
-        // the kernel does not look into a block whose size is no power of two
-        let odd = self
-            .object
-            .as_ref()
-            .filter(|object| !object.block_size.is_power_of_two() && self.patches.is_empty());
-        let whole = odd.map(|object| 0..object.block_size.min(self.size)).filter(|whole| !whole.is_empty());
-        let found = if whole.is_some() { 0..0 } else { self.in_whole_blocks(from..from).start..self.size };
+        let whole = self.whole();
+        let found = if whole.is_some() { 0..0 } else { 0..self.size };
         whole.into_iter().map(Ok).chain(self.found_segments(found))
     }
 

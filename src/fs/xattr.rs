@@ -44,16 +44,15 @@ impl Xattrs {
             object: None,
         };
         let mut found = Self { all: inode.attributes.dxattr.iter().map(with).collect(), losses: Vec::new() };
-        if inode.attributes.xattr != 0 {
-            found.add_files(inode);
-        }
+        found.add_files(inode);
         found.all.sort_by(|a, b| a.stored.cmp(&b.stored));
         found
     }
 
     fn add_files(&mut self, inode: &Inode) {
-        let directory = match inode.fs().inode(inode.attributes.xattr) {
-            Ok(directory) => directory,
+        let directory = match inode.xattr_directory() {
+            Ok(Some(directory)) => directory,
+            Ok(None) => return,
             Err(loss) => return self.losses.push(loss),
         };
         let mut held = 0u64;
@@ -81,6 +80,64 @@ impl Xattrs {
     }
 }
 
+impl Inode {
+    /// The names of its extended attributes as Linux shows them, and what is lost of them. No value is read.
+    #[must_use]
+    pub fn xattr_names(&self) -> (Vec<Vec<u8>>, Vec<Loss>) {
+        let (mut names, mut losses) = (Vec::new(), Vec::new());
+        names.extend(self.attributes.dxattr.iter().map(|(stored, _)| linux_name(stored)));
+        match self.xattr_directory() {
+            Ok(Some(directory)) => {
+                for entry in directory.directory().entries() {
+                    match entry {
+                        Ok(entry) => names.push(linux_name(&entry.bytes)),
+                        Err(loss) => losses.push(loss),
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(loss) => losses.push(loss),
+        }
+        names.sort();
+        names.dedup();
+        (names, losses)
+    }
+
+    /// The value of an extended attribute, by its name as Linux shows it; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Loss`] of the value, or of where it would be.
+    pub fn xattr(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Loss> {
+        let mut with_attributes = self.attributes.dxattr.iter();
+        if let Some((_, value)) = with_attributes.find(|(stored, _)| linux_name(stored) == name) {
+            return Ok(Some(value.clone()));
+        }
+        if let Some(directory) = self.xattr_directory()? {
+            let stored = [Some(name), name.strip_prefix(b"user.")];
+            for stored in stored.into_iter().flatten().filter(|stored| linux_name(stored) == name) {
+                if let Some(entry) = directory.directory().get(stored)? {
+                    return value(&self.fs().inode(entry.object)?, LARGEST).map(Some);
+                }
+            }
+        }
+        // it may be in what is lost of the attributes
+        self.attributes.losses.first().map_or(Ok(None), |loss| Err(loss.clone()))
+    }
+
+    fn xattr_directory(&self) -> Result<Option<Inode>, Loss> {
+        let number = self.attributes.xattr;
+        (number != 0).then(|| self.fs().inode(number)).transpose()
+    }
+}
+
+/// A name as Linux shows it: with its namespace.
+fn linux_name(stored: &[u8]) -> Vec<u8> {
+    match namespace(stored) {
+        (Namespace::User, name) => [b"user.", name].concat(),
+        _ => stored.to_vec(),
+    }
+}
+
 /// The whole content of a file, if there is room for it.
 fn value(inode: &Inode, room: u64) -> Result<Vec<u8>, Loss> {
     let file: File = inode.open();
@@ -104,10 +161,7 @@ impl Xattr {
     /// Its name as Linux shows it: with its namespace.
     #[must_use]
     pub fn name(&self) -> Vec<u8> {
-        match namespace(&self.stored) {
-            (Namespace::User, name) => [b"user.", name].concat(),
-            _ => self.stored.clone(),
-        }
+        linux_name(&self.stored)
     }
 
     /// The POSIX ACL that it is, if it is one.

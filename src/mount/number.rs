@@ -1,8 +1,9 @@
-//! Numbers of nodes: one for each thing in the tree, the same in each run on the same pool.
+//! Numbers of nodes: one for each thing in the tree, the same whenever the same state of a pool is shown from the same
+//! dataset on.
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 63..40 | which dataset: 0 is the one at the top of the tree, the others follow in the order of names |
+//! | 63..40 | which dataset: 0 is the one at the top of the tree, then those behind it in the list of all |
 //! | 39..0 | which object of it; the last 16 stand for what no object is |
 //!
 //! So the objects of the dataset at the top have the numbers that they have in the pool. Object numbers stay far below:

@@ -22,6 +22,8 @@ pub struct Tree<'p> {
     top: usize,
     /// Children and snapshots of each dataset: by the last part of their names, their places.
     below: HashMap<usize, Below>,
+    /// Datasets whose names no path can have.
+    refused: Vec<Error>,
 }
 
 /// What is right below a dataset.
@@ -51,6 +53,8 @@ pub struct Listing {
     pub losses: Vec<Error>,
 }
 
+/// Bytes of the longest name that a file can be given.
+const LONGEST_NAME: usize = 1023;
 /// The name of the directory that leads to snapshots and volumes.
 const CONTROL: &[u8] = b".zfs";
 /// What is in it.
@@ -75,14 +79,29 @@ impl<'p> Tree<'p> {
         let places: HashMap<&str, usize> =
             all.iter().zip(0..).map(|(set, place)| (set.name.as_str(), place)).collect();
         let mut below: HashMap<usize, Below> = HashMap::new();
+        let mut refused = Vec::new();
         for (set, place) in all.iter().zip(0..).filter(|(set, _)| !set.is_hidden) {
             let Some((above, last)) = set.name.rsplit_once(['/', '@']) else { continue };
-            let Some(above) = places.get(above) else { continue };
-            let below = below.entry(*above).or_default();
-            let names = if set.is_snapshot() { &mut below.snapshots } else { &mut below.children };
-            names.insert(last.as_bytes().to_vec(), place);
+            let why = objection(last.as_bytes());
+            match places.get(above).filter(|_| why.is_none()) {
+                Some(above) => {
+                    let below = below.entry(*above).or_default();
+                    let names = if set.is_snapshot() { &mut below.snapshots } else { &mut below.children };
+                    names.insert(last.as_bytes().to_vec(), place);
+                }
+                None => {
+                    let why = why.unwrap_or("what is above it cannot be read, or its name has a slash");
+                    refused.push(Error::corrupt(format!("{}: has no place in the tree: {why}", set.name)));
+                }
+            }
         }
-        Ok(Self { names, top, below })
+        Ok(Self { names, top, below, refused })
+    }
+
+    /// Why datasets have no place in the tree.
+    #[must_use]
+    pub fn losses(&self) -> &[Error] {
+        &self.refused
     }
 
     /// What it is a tree of.
@@ -168,7 +187,42 @@ impl<'p> Tree<'p> {
     /// # Errors
     /// As [`Tree::node`].
     pub fn stat(&self, number: Number) -> Result<Stat> {
-        Ok(self.node(number)?.stat(number, self.pool().uberblock.timestamp))
+        let stat = self.node(number)?.stat(number, self.pool().uberblock.timestamp);
+        match i64::try_from(stat.size) {
+            Ok(_) => Ok(stat),
+            Err(_) => {
+                let dataset = self.dataset_of(number)?;
+                let what = format!("{} bytes are more than any system can show", stat.size);
+                Err(Error::unsupported(what).within(&dataset.name))
+            }
+        }
+    }
+
+    /// The directory above a directory: the root is above itself.
+    #[must_use]
+    pub fn above(&self, directory: Number) -> Number {
+        let above = || {
+            let (place, dataset, named) = self.parts(directory).ok()?;
+            match named {
+                _ if directory == self.root() => None,
+                Named::Made(Made::Snapshots | Made::Volumes) if !self.is_volume(place) => {
+                    Some(Number::of_made(self.ordinal(place), Made::Control))
+                }
+                Named::Made(Made::Control) => Some(self.root_of(place)),
+                Named::Object(object) if !self.is_root(dataset, Some(object)) => {
+                    self.number(place, self.inode(dataset, object).ok()?.attributes.parent).ok()
+                }
+                _ => {
+                    let (above, _) = dataset.name.rsplit_once(['/', '@'])?;
+                    let above = self.names.datasets().all.iter().position(|set| set.name == above)?;
+                    Some(match dataset.is_snapshot() {
+                        true => Number::of_made(self.ordinal(above), Made::Snapshots),
+                        false => self.root_of(above),
+                    })
+                }
+            }
+        };
+        above().unwrap_or(directory)
     }
 
     /// What a name in a directory leads to.
@@ -189,8 +243,7 @@ impl<'p> Tree<'p> {
                 return snapshot.map(|place| self.root_of(*place)).ok_or_else(missing);
             }
             Named::Made(Made::Volumes) => {
-                let volume = self.volumes(place).into_iter().find(|(volume, _)| volume == name);
-                let volume = volume.ok_or_else(missing)?.1;
+                let volume = self.volume(place, name).ok_or_else(missing)?;
                 return Ok(Number::of_made(self.ordinal(volume), Made::Volume));
             }
             Named::Made(Made::Root) => None,
@@ -255,6 +308,11 @@ impl<'p> Tree<'p> {
                 }
                 if self.is_root(dataset, Some(object)) {
                     self.mount_on(&mut listing, place);
+                    if let Some(hidden) = listing.entries.iter().position(|entry| entry.name == CONTROL) {
+                        listing.entries.swap_remove(hidden);
+                        let what = "an entry called .zfs: the way to the snapshots hides it";
+                        listing.losses.push(Error::corrupt(what).within(&dataset.name));
+                    }
                 }
             }
         }
@@ -264,9 +322,10 @@ impl<'p> Tree<'p> {
     /// Adds what a file system has in a directory.
     fn add(&self, listing: &mut Listing, place: usize, directory: &Inode, found: DirEntry) {
         let lost = |what: String| Error::corrupt(format!("{}: '{}': {what}", directory.at(), found.name()));
-        match (objection(&found.bytes), self.number(place, found.object)) {
+        let too_long = Some("it is too long").filter(|_| found.bytes.len() > LONGEST_NAME);
+        match (objection(&found.bytes).or(too_long), self.number(place, found.object)) {
             (Some(objection), _) => listing.losses.push(lost(format!("no name of a file: {objection}"))),
-            (None, Err(error)) => listing.losses.push(error),
+            (None, Err(error)) => listing.losses.push(lost(error.reason())),
             (None, Ok(number)) => {
                 let kind = match found.kind() {
                     // in the first version of the format entries do not say it
@@ -283,19 +342,21 @@ impl<'p> Tree<'p> {
 
     /// Puts the datasets below in the places of the entries of their names.
     fn mount_on(&self, listing: &mut Listing, place: usize) {
-        let Some(below) = self.below(place).filter(|below| !below.children.is_empty()) else { return };
-        let mounted: Vec<_> = below.children.iter().filter(|(_, child)| !self.is_volume(**child)).collect();
-        listing.entries.retain(|entry| !mounted.iter().any(|(name, _)| **name == entry.name));
-        listing.entries.extend(mounted.into_iter().map(|(name, child)| Entry {
+        let children = self.below(place).into_iter().flat_map(|below| &below.children);
+        let roots = children.map(|(name, child)| (name, self.root_of(*child)));
+        let is_volume = |root: &Number| matches!(root.parts(), Some((_, Named::Made(Made::Volumes))));
+        let mounted: BTreeMap<&Vec<u8>, Number> = roots.filter(|(_, root)| !is_volume(root)).collect();
+        listing.entries.retain(|entry| !mounted.contains_key(&entry.name));
+        listing.entries.extend(mounted.into_iter().map(|(name, number)| Entry {
             name: name.clone(),
-            number: self.root_of(*child),
+            number,
             kind: FileType::DIRECTORY,
         }));
     }
 
     fn number(&self, place: usize, object: u64) -> Result<Number> {
-        Number::of_object(self.ordinal(place), object)
-            .ok_or_else(|| Error::unsupported(format!("object {object}: no file has room for its number")))
+        let number = Number::of_object(self.ordinal(place), object).filter(|_| object != 0);
+        number.ok_or_else(|| Error::corrupt(format!("it leads to object {object}: no file has that number")))
     }
 
     fn below(&self, place: usize) -> Option<&Below> {
@@ -320,6 +381,25 @@ impl<'p> Tree<'p> {
         }
         all.append(&mut snapshots);
         all
+    }
+
+    /// One of them.
+    fn volume(&self, place: usize, name: &[u8]) -> Option<usize> {
+        if self.is_volume(place) {
+            return self
+                .volumes(place)
+                .into_iter()
+                .find(|(volume, _)| volume == name)
+                .map(|(_, volume)| volume);
+        }
+        let mut parts = name.splitn(2, |byte| *byte == b'@');
+        let (volume, snapshot) = (parts.next()?, parts.next());
+        let volume = *self.below(place)?.children.get(volume)?;
+        let found = match snapshot {
+            Some(snapshot) => *self.below(volume)?.snapshots.get(snapshot)?,
+            None => volume,
+        };
+        self.is_volume(volume).then_some(found)
     }
 
     /// Whether a dataset is a volume, as far as that can be read.

@@ -13,6 +13,10 @@ use zfsp_grammar::znode::Time;
 pub(super) const FOR_EVER: Duration = Duration::from_secs(1 << 30);
 /// Largest block that is named: kernels count in powers of two, and the largest would be too much for some programs.
 const LARGEST_BLOCK: u64 = 128 << 10;
+/// What doors and whiteouts of other systems are shown as.
+pub(super) const UNKNOWN: fuser::FileType = fuser::FileType::Socket;
+/// The number that stands for no node.
+pub(super) const NOTHING: Number = Number(0);
 /// Bytes of a sector.
 const SECTOR: u64 = 512;
 
@@ -40,8 +44,7 @@ pub(super) fn attributes(stat: &Stat) -> FileAttr {
         mtime: time(stat.mtime),
         ctime: time(stat.ctime),
         crtime: time(stat.crtime),
-        // doors and whiteouts of other systems are no files here
-        kind: file_type(stat.kind).unwrap_or(fuser::FileType::Socket),
+        kind: file_type(stat.kind).unwrap_or(UNKNOWN),
         perm: stat.permissions,
         nlink: u32::try_from(stat.links).unwrap_or(u32::MAX),
         uid: stat.uid,
@@ -62,7 +65,7 @@ pub(super) fn unread(number: Number, kind: FileType) -> FileAttr {
         mtime: UNIX_EPOCH,
         ctime: UNIX_EPOCH,
         crtime: UNIX_EPOCH,
-        kind: file_type(kind).unwrap_or(fuser::FileType::RegularFile),
+        kind: file_type(kind).unwrap_or(UNKNOWN),
         perm: 0,
         nlink: 1,
         uid: 0,

@@ -64,6 +64,8 @@ pub(super) fn let_go(exit: Exit) {
     let _ = write!(io::stdout(), "{}", exit.code()).and_then(|()| io::stdout().flush());
     // a group of its own: Ctrl-C at the terminal is meant for others from now on
     let _ = rustix::process::setsid();
+    // nor does it keep the folder that it was started in
+    let _ = env::set_current_dir("/");
     if let Ok(nothing) = nothing() {
         let _ = rustix::stdio::dup2_stdin(&nothing);
         let _ = rustix::stdio::dup2_stdout(&nothing);

@@ -1,7 +1,8 @@
 //! What is damaged or locked is told once, on standard error, when somebody comes across it.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashSet};
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zfsp::error::Error;
 use zfsp::mount::{Node, Number, Tree};
@@ -20,65 +21,69 @@ pub(super) struct Log {
 #[derive(Debug, Default)]
 struct Told {
     said: Said,
+    /// What was met: a node, and what is wrong with it.
+    met: HashSet<(Number, String)>,
     /// Datasets that were told to be locked.
     locked: BTreeSet<String>,
-    /// Nodes that something was told of: their paths are put together once.
-    paths: Vec<(Number, String)>,
-    has_lost: bool,
 }
 
-/// Paths that are remembered.
-const MOST_PATHS: usize = 64;
+/// Losses that are told: of a pool that has more of them nobody wants to read each.
+const MOST: usize = 10_000;
 
 impl Log {
     /// Tells that something of a node is lost.
     pub(super) fn lose(&self, tree: &Tree<'_>, number: Number, error: &Error) {
-        let mut told_so_far = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told_so_far.has_lost = true;
-        let line = match error {
-            Error::Locked { needs: Some(key), .. } => {
-                let head = key.dataset.split('@').next().unwrap_or_default();
-                told_so_far.locked.insert(head.into()).then(|| told(error))
+        let reason = error.to_string();
+        {
+            let met = &mut self.told().met;
+            if met.len() > MOST || !met.insert((number, reason.clone())) {
+                return;
             }
-            _ => {
-                let path = told_so_far.path(tree, number);
-                // a message of a whole dataset has its name already
-                let text = error.to_string();
-                let dataset = path.split(':').next().unwrap_or_default();
-                let text = text.strip_prefix(&format!("{dataset}: ")).unwrap_or(&text).to_owned();
-                told_so_far.said.once(&format!("{path}: {text}"))
+            if met.len() > MOST {
+                return tell("more is damaged, which is not told here: zexplore verify names all of it");
             }
-        };
+        }
+        if let Error::Locked { needs: Some(key), .. } = error {
+            let head = key.dataset.split('@').next().unwrap_or_default();
+            if self.told().locked.insert(head.into()) {
+                tell(&told(error));
+            }
+            return;
+        }
+        // not while others wait: directories are read for it
+        let path = path(tree, number);
+        let dataset = path.split(':').next().unwrap_or_default();
+        // a message of a whole dataset has its name already
+        let reason = reason.strip_prefix(&format!("{dataset}: ")).unwrap_or(&reason);
+        let line = self.told().said.once(&format!("{path}: {reason}"));
         if let Some(line) = line {
-            anstream::eprintln!("{WARNING}zexplore:{WARNING:#} {}", plain(&line));
+            tell(&line);
         }
     }
 
     /// Whether anything was damaged or locked.
     pub(super) fn has_lost(&self) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).has_lost
+        !self.told().met.is_empty()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Told {
-    /// `lab/home:/a/file`.
-    fn path(&mut self, tree: &Tree<'_>, number: Number) -> String {
-        if let Some((_, path)) = self.paths.iter().find(|(known, _)| *known == number) {
-            return path.clone();
-        }
-        let dataset = tree.dataset_of(number).map_or("", |dataset| dataset.name.as_str());
-        let path = match tree.node(number) {
-            Ok(Node::Inode(inode)) => inode
-                .fs()
-                .path_of(inode.number)
-                .map_or_else(|| format!("#{}", inode.number), |path| Text(&path).to_string()),
-            Ok(Node::Made(_) | Node::Volume(_)) | Err(_) => String::new(),
-        };
-        let path = if path.is_empty() { dataset.to_owned() } else { format!("{dataset}:{path}") };
-        if self.paths.len() >= MOST_PATHS {
-            self.paths.clear();
-        }
-        self.paths.push((number, path.clone()));
-        path
+/// Prints a line. A terminal that is gone, or a full disk, is no reason to end.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{WARNING}zexplore:{WARNING:#} {}", plain(line));
+}
+
+/// `lab/home:/a/file`.
+fn path(tree: &Tree<'_>, number: Number) -> String {
+    let dataset = tree.dataset_of(number).map_or("", |dataset| dataset.name.as_str());
+    match tree.node(number) {
+        Ok(Node::Inode(inode)) => match inode.fs().path_of(inode.number) {
+            Some(path) => format!("{dataset}:{}", Text(&path)),
+            None => format!("{dataset}:#{}", inode.number),
+        },
+        Ok(Node::Made(_) | Node::Volume(_)) | Err(_) => dataset.to_owned(),
     }
 }

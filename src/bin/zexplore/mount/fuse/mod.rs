@@ -65,10 +65,12 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         return Err(Failure(Exit::Usage, what.into()));
     };
     check(mountpoint)?;
+    ending::watch();
     let mountpoint = &mountpoint.canonicalize().unwrap_or_else(|_| mountpoint.clone());
     let pool = Arc::new(session.pool()?);
     let names = session.names(pool.clone());
     let tree = Tree::of(names, options.dataset.as_deref())?;
+    tree.losses().iter().for_each(|loss| session.warn(loss));
     tell_of_top(session, &tree)?;
     let dataset = tree.top().map(|top| top.name.clone()).unwrap_or_default();
     let (tree, log, kernel_asks_ahead) =
@@ -84,10 +86,11 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         directories: Handles::default(),
         tree,
     };
+    ending::prepare();
     let mut mounted = fuser::Session::new(server, mountpoint, &config(&dataset, options))
         .map_err(|error| refused(mountpoint, options, &error))?;
     kernel_asks_ahead.store(widen_read_ahead(mountpoint), Ordering::Relaxed);
-    ending::on_signals(mounted.unmount_callable(), mountpoint.clone());
+    ending::mounted(mounted.unmount_callable(), mountpoint.clone());
     let facts = Mounted { dataset, mountpoint: mountpoint.clone(), pid: std::process::id() };
     let shown = session.show(&facts, Mounted::text)?;
     background::let_go(shown);

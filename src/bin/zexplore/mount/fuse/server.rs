@@ -3,24 +3,24 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use fuser::{
-    Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig,
-    LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+    Errno, FileAttr, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
 };
 use zfsp::block::Cache;
 use zfsp::dataset::Space;
 use zfsp::error::Error;
 use zfsp::file::{Reader, Sought};
-use zfsp::fs::xattr::{Xattr, Xattrs};
 use zfsp::fs::{Inode, LinuxFlags};
-use zfsp::mount::{Listing, Node, Number, Tree};
+use zfsp::mount::{Listing, Made, Named, Node, Number, Tree};
 use zfsp_grammar::mode::FileType;
 
-use super::answer::{FOR_EVER, attributes, errno, file_type, unread};
+use super::answer::{FOR_EVER, NOTHING, UNKNOWN, attributes, errno, file_type, unread};
 use super::handles::Handles;
 use super::log::Log;
 
@@ -42,15 +42,21 @@ pub(super) struct Server {
     pub(super) directories: Handles<Directory>,
 }
 
-/// A directory that is being read: by the numbers of its nodes, which lie side by side.
+/// What is shown of a node.
+struct Shown {
+    attributes: FileAttr,
+    generation: Generation,
+    /// How long that is right.
+    ttl: Duration,
+}
+
+/// A directory that is open: by the numbers of its nodes, which lie side by side.
 #[derive(Debug)]
 pub(super) struct Directory {
     number: Number,
-    listing: Listing,
+    listing: OnceLock<Answer<Listing>>,
 }
 
-/// The number that the kernel has for the root.
-const ROOT: u64 = 1;
 /// Requests that the kernel may have under way for what nobody waits for yet.
 const MOST_AHEAD: u16 = 64;
 /// An attribute for the time of creation, which no listing shows: FUSE has no other way to it.
@@ -73,7 +79,7 @@ type Answer<T> = Result<T, Errno>;
 
 impl Server {
     fn number(&self, ino: INodeNo) -> Number {
-        if ino.0 == ROOT { self.tree.root() } else { Number(ino.0) }
+        if ino == INodeNo::ROOT { self.tree.root() } else { Number(ino.0) }
     }
 
     /// What failed is told, unless it is only that there is no such thing.
@@ -97,9 +103,19 @@ impl Server {
         })
     }
 
-    fn attributes(&self, number: Number) -> Answer<fuser::FileAttr> {
+    fn shown(&self, number: Number) -> Answer<Shown> {
         let stat = self.tree.stat(number).map_err(|error| self.failed(number, &error))?;
-        Ok(attributes(&stat))
+        if file_type(stat.kind).is_none() {
+            let what = format!("a {}, which FUSE does not have: it is shown as a socket", stat.kind);
+            self.log.lose(&self.tree, number, &Error::unsupported(what));
+        }
+        let is_lost = matches!(number.parts(), Some((_, Named::Made(Made::Root))));
+        Ok(Shown {
+            attributes: attributes(&stat),
+            generation: Generation(stat.generation),
+            // what cannot be read now may be readable later
+            ttl: if is_lost { Duration::ZERO } else { FOR_EVER },
+        })
     }
 
     fn reader(&self, ino: INodeNo) -> Answer<Arc<Reader>> {
@@ -117,37 +133,62 @@ impl Server {
         Ok(Reader::new(file, self.cache.clone(), !self.kernel_asks_ahead.load(Ordering::Relaxed)))
     }
 
-    /// What is lost of them is told.
-    fn xattrs(&self, ino: INodeNo) -> Answer<Xattrs> {
-        let xattrs = self.inode(ino)?.map(|inode| inode.xattrs()).unwrap_or_default();
-        for loss in &xattrs.losses {
-            self.log.lose(&self.tree, self.number(ino), &loss.clone().into());
-        }
-        Ok(xattrs)
-    }
-
     fn xattr(&self, ino: INodeNo, name: &[u8]) -> Answer<Vec<u8>> {
+        let number = self.number(ino);
         if name == CRTIME {
-            let number = self.number(ino);
             let stat = self.tree.stat(number).map_err(|error| self.failed(number, &error))?;
             let crtime = stat.crtime;
             return Ok(format!("{}.{:09}", crtime.sec.0.cast_signed(), crtime.nsec).into_bytes());
         }
-        let Xattrs { all, losses } = self.xattrs(ino)?;
-        let found = all.into_iter().find(|xattr| xattr.name() == name);
-        // it may be what is lost
-        let missing = || if losses.is_empty() { Errno::NO_XATTR } else { Errno::EIO };
-        found.map(|xattr| xattr.value).ok_or_else(missing)
+        let found = self.inode(ino)?.map(|inode| inode.xattr(name)).transpose();
+        let found = found.map_err(|loss| self.failed(number, &loss.into()))?;
+        found.flatten().ok_or(Errno::NO_XATTR)
     }
 
-    fn open_directory(&self, ino: INodeNo) -> Answer<Directory> {
-        let number = self.number(ino);
-        let mut listing = self.tree.list(number).map_err(|error| self.failed(number, &error))?;
-        listing.entries.sort_by_key(|entry| entry.number);
-        for loss in &listing.losses {
-            self.log.lose(&self.tree, number, loss);
+    /// The names of extended attributes, each with a zero behind it. What is lost of them is told.
+    fn xattr_names(&self, ino: INodeNo) -> Answer<Vec<u8>> {
+        let Some(inode) = self.inode(ino)? else { return Ok(Vec::new()) };
+        let (names, losses) = inode.xattr_names();
+        for loss in losses {
+            self.failed(self.number(ino), &loss.into());
         }
-        Ok(Directory { number, listing })
+        let names = names.into_iter().filter(|name| !name.is_empty() && !name.contains(&0));
+        Ok(names.flat_map(|name| name.into_iter().chain([0])).collect())
+    }
+
+    /// The entries of a directory that is open: read when somebody asks for the first of them.
+    fn listing<'d>(&self, directory: &'d Directory) -> Answer<&'d Listing> {
+        let number = directory.number;
+        let read = || {
+            let mut listing = self.tree.list(number).map_err(|error| self.failed(number, &error))?;
+            listing.entries.sort_by_key(|entry| entry.number);
+            for loss in &listing.losses {
+                self.log.lose(&self.tree, number, loss);
+            }
+            Ok(listing)
+        };
+        directory.listing.get_or_init(read).as_ref().map_err(|errno| *errno)
+    }
+
+    /// What comes from place `offset` on: number of the entry, place behind it, its kind, its name. An error says that
+    /// there may be others, when all that are left were given.
+    fn entries<'d>(
+        &self,
+        directory: &'d Directory,
+        offset: u64,
+    ) -> Answer<impl Iterator<Item = (Number, u64, FileType, &'d [u8])> + use<'d>> {
+        let listing = self.listing(directory)?;
+        let all = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX).saturating_add(2);
+        if let Some(loss) = listing.losses.first().filter(|_| offset >= all) {
+            return Err(errno(loss));
+        }
+        let dots = [(directory.number, &b"."[..]), (self.tree.above(directory.number), b"..")];
+        let dots = dots.map(|(number, name)| (number, FileType::DIRECTORY, name));
+        let entries = listing.entries.iter();
+        let entries = entries.map(|entry| (entry.number, entry.kind, entry.name.as_slice()));
+        let all = dots.into_iter().chain(entries).zip(1u64..);
+        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(all.skip(skipped).map(|((number, kind, name), behind)| (number, behind, kind, name)))
     }
 
     /// The flags of an inode, as the kernel's structure for them.
@@ -164,24 +205,6 @@ impl Server {
             }
             _ => return Err(Errno::ENOTTY),
         })
-    }
-}
-
-impl Directory {
-    /// What comes from place `offset` on: number of the entry, place behind it, its kind, its name.
-    fn from(&self, offset: u64) -> impl Iterator<Item = (Number, u64, FileType, &[u8])> {
-        let dots = [&b"."[..], b".."].map(|name| (self.number, FileType::DIRECTORY, name));
-        let entries = self.listing.entries.iter();
-        let entries = entries.map(|entry| (entry.number, entry.kind, entry.name.as_slice()));
-        let all = dots.into_iter().chain(entries).zip(1u64..);
-        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-        all.skip(skipped).map(|((number, kind, name), behind)| (number, behind, kind, name))
-    }
-
-    /// Why there may be other entries: told when all that are left were given.
-    fn end(&self, offset: u64) -> Option<Errno> {
-        let all = u64::try_from(self.listing.entries.len()).unwrap_or(u64::MAX).saturating_add(2);
-        self.listing.losses.first().map(errno).filter(|_| offset >= all)
     }
 }
 
@@ -210,19 +233,22 @@ impl Filesystem for Server {
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let parent = self.number(parent);
-        let found = self.tree.lookup(parent, name.as_bytes());
-        match found.map_err(|error| self.failed(parent, &error)).and_then(|found| {
-            let stat = self.tree.stat(found).map_err(|error| self.failed(found, &error))?;
-            Ok((attributes(&stat), stat.generation))
-        }) {
-            Ok((attributes, generation)) => reply.entry(&FOR_EVER, &attributes, Generation(generation)),
+        let found = self.tree.lookup(parent, name.as_bytes()).map_err(|error| self.failed(parent, &error));
+        match found.and_then(|found| self.shown(found)) {
+            // damage may lead back to the root: a circle, which the kernel has to know as one
+            Ok(shown) if shown.attributes.ino.0 == self.tree.root().0 => reply.error(Errno::ELOOP),
+            Ok(shown) => reply.entry(&shown.ttl, &shown.attributes, shown.generation),
+            // that there is no such name is for ever, too
+            Err(errno) if errno.code() == Errno::ENOENT.code() => {
+                reply.entry(&FOR_EVER, &unread(NOTHING, FileType::REGULAR), Generation(0));
+            }
             Err(errno) => reply.error(errno),
         }
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.attributes(self.number(ino)) {
-            Ok(attributes) => reply.attr(&FOR_EVER, &attributes),
+        match self.shown(self.number(ino)) {
+            Ok(shown) => reply.attr(&shown.ttl, &shown.attributes),
             Err(errno) => reply.error(errno),
         }
     }
@@ -295,27 +321,24 @@ impl Filesystem for Server {
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        match self.open_directory(ino) {
-            Ok(directory) => {
-                let flags = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
-                reply.opened(self.directories.add(directory.into()), flags);
-            }
-            Err(errno) => reply.error(errno),
-        }
+        let directory = Directory { number: self.number(ino), listing: OnceLock::new() };
+        let flags = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
+        reply.opened(self.directories.add(directory.into()), flags);
     }
 
     fn readdir(&self, _: &Request, _: INodeNo, fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
         let Some(directory) = self.directories.get(fh) else { return reply.error(Errno::EBADF) };
-        if let Some(errno) = directory.end(offset) {
-            return reply.error(errno);
-        }
-        for (number, behind, kind, name) in directory.from(offset) {
-            let kind = file_type(kind).unwrap_or(fuser::FileType::RegularFile);
-            if reply.add(INodeNo(number.0), behind, kind, OsStr::from_bytes(name)) {
-                break;
+        match self.entries(&directory, offset) {
+            Err(errno) => reply.error(errno),
+            Ok(mut entries) => {
+                // until there is no more room
+                let _ = entries.any(|(number, behind, kind, name)| {
+                    let kind = file_type(kind).unwrap_or(UNKNOWN);
+                    reply.add(INodeNo(number.0), behind, kind, OsStr::from_bytes(name))
+                });
+                reply.ok();
             }
         }
-        reply.ok();
     }
 
     fn readdirplus(
@@ -327,21 +350,22 @@ impl Filesystem for Server {
         mut reply: ReplyDirectoryPlus,
     ) {
         let Some(directory) = self.directories.get(fh) else { return reply.error(Errno::EBADF) };
-        if let Some(errno) = directory.end(offset) {
-            return reply.error(errno);
-        }
-        for (number, behind, kind, name) in directory.from(offset) {
-            let (attributes, generation, ttl) = match self.tree.stat(number) {
-                Ok(stat) => (attributes(&stat), stat.generation, FOR_EVER),
-                // it has a name all the same; whoever wants more asks again, and is told
-                Err(_) => (unread(number, kind), 0, std::time::Duration::ZERO),
-            };
-            let (ino, name) = (INodeNo(number.0), OsStr::from_bytes(name));
-            if reply.add(ino, behind, name, &ttl, &attributes, Generation(generation)) {
-                break;
+        match self.entries(&directory, offset) {
+            Err(errno) => reply.error(errno),
+            Ok(mut entries) => {
+                let _ = entries.any(|(number, behind, kind, name)| {
+                    // what cannot be read has a name all the same; whoever wants more asks again, and is told
+                    let shown = self.tree.stat(number).map_or_else(
+                        |_| (unread(number, kind), 0, Duration::ZERO),
+                        |stat| (attributes(&stat), stat.generation, FOR_EVER),
+                    );
+                    let (attributes, generation, ttl) = shown;
+                    let (ino, name) = (INodeNo(number.0), OsStr::from_bytes(name));
+                    reply.add(ino, behind, name, &ttl, &attributes, Generation(generation))
+                });
+                reply.ok();
             }
         }
-        reply.ok();
     }
 
     fn releasedir(&self, _: &Request, _: INodeNo, fh: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
@@ -360,11 +384,7 @@ impl Filesystem for Server {
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let names = self.xattrs(ino).map(|xattrs| {
-            let names = xattrs.all.iter().map(Xattr::name).filter(|name| !name.contains(&0));
-            names.flat_map(|name| name.into_iter().chain([0])).collect()
-        });
-        answer_xattr(names, size, reply);
+        answer_xattr(self.xattr_names(ino), size, reply);
     }
 
     fn ioctl(
