@@ -269,6 +269,32 @@ fn what_is_locked_cannot_be_entered() {
     assert_eq!(said.lines().count(), counts[&true]);
 }
 
+/// What was mounted there before, or above it, is none of the program's.
+#[test]
+fn what_is_below_the_mount_stays() {
+    if !can_mount() || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut first = Mounted::new(&images(&fixture("simple")), &[]).unwrap();
+    let run = |folder: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zexplore"));
+        command.arg("mount").arg(folder).arg("-p").args(images(&fixture("mirror2")));
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let second = run(first.path());
+    assert!(second.status.success(), "{second:?}");
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains("something is mounted there already: it is hidden"), "{said}");
+    unmount(first.path(), UnmountFlags::empty()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(std::fs::read(first.path().join("hundred")).unwrap().len(), 109);
+    unmount(first.path(), UnmountFlags::empty()).unwrap();
+    assert_eq!(first.end(), (0, String::new()));
+    let refused = run(Path::new("/"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("it would be hidden"));
+}
+
 /// Nothing is mounted where there would be nothing to see.
 #[test]
 fn what_cannot_be_shown_is_not_mounted() {
@@ -344,6 +370,9 @@ fn a_signal_unmounts_even_what_is_in_use() {
         drop(open);
         let (code, said) = mounted.end();
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("it ends with the last program that uses it"), "{said}");
+        assert!(
+            said.contains("in use: nobody new gets in; it ends with the last program that uses it"),
+            "{said}"
+        );
     }
 }

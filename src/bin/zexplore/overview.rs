@@ -186,7 +186,7 @@ impl Checkpoint {
 const MOST_BLOCKS: usize = 1024;
 
 /// Whether the intent log holds what an import would replay.
-fn is_unreplayed(pool: &Pool, set: &ObjectSet) -> bool {
+pub(crate) fn is_unreplayed(pool: &Pool, set: &ObjectSet) -> bool {
     let Some(first) = set.zil_header.first_txg(Txg(pool.uberblock.txg.0)) else { return false };
     let mut next = set.zil_header.log;
     for _ in 0..MOST_BLOCKS {

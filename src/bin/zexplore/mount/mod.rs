@@ -30,8 +30,18 @@ pub(crate) struct Options {
     #[arg(short, long)]
     foreground: bool,
     /// Memory for the blocks of files: 32M at least
-    #[arg(long, value_name = "SIZE", value_parser = number, default_value = "256M")]
+    #[arg(long, value_name = "SIZE", value_parser = cache, default_value = "256M")]
     cache: u64,
+}
+
+/// Bytes of the smallest cache: two of the largest blocks.
+const SMALLEST_CACHE: u64 = 32 << 20;
+
+fn cache(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        size if size < SMALLEST_CACHE => Err("32M at least: two of the largest blocks".into()),
+        size => Ok(size),
+    }
 }
 
 const ABOUT: &str = "\
@@ -40,11 +50,11 @@ and .zfs/volumes/NAME for the volumes right below it: no listing shows .zfs. A d
 cannot be entered; --keys opens it.
 
 What is damaged is an I/O error where it is read, and nowhere else, and is named on standard error:
-also from the background, if that is a terminal or a file; for a pipe use --foreground.
+also from the background, if that is a terminal or a file. A pipe it lets go of: there use --foreground.
 
 fusermount3 -u MOUNTPOINT (or umount, for root) ends it, as do Ctrl-C and SIGTERM; it also cleans up
 after a crash. Where there is no FUSE, extract puts the files into a folder, and extract --tar into an
-archive.";
+archive. mount -o loop,ro shows what is on a volume.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,5 +74,5 @@ impl Options {
 }
 
 /// What to do where nothing can be mounted.
-const INSTEAD: &str = "without it: zexplore extract / DEST puts the files into a folder, zexplore extract / --tar FILE \
+const INSTEAD: &str = "without FUSE: zexplore extract / DEST puts the files into a folder, zexplore extract / --tar FILE \
 into an archive";

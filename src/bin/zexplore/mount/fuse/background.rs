@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::fs::FileType;
 
 use super::super::Options;
+use super::log::tell;
 use crate::common::exit::{Exit, Failure};
 use crate::common::output::written;
 
@@ -45,8 +46,15 @@ fn wait() -> io::Result<Result<Exit, Failure>> {
         // it has said on standard error why it is gone
         None => child.wait()?.code().unwrap_or(1),
     };
-    let shown = written(io::stdout().write_all(&told));
-    Ok(shown.map(|shown| shown.max(of_code(code))))
+    let exit = of_code(code);
+    Ok(match written(io::stdout().write_all(&told)) {
+        Ok(_) => Ok(exit),
+        // it is mounted all the same
+        Err(Failure(_, why)) => {
+            tell(&why);
+            Ok(exit.max(Exit::Damaged))
+        }
+    })
 }
 
 /// The end that an exit code tells; nothing was done if it is of a signal.

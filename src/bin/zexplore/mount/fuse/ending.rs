@@ -2,9 +2,8 @@
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use fuser::SessionUnmounter;
 
 use super::log::tell;
 use crate::common::user_keys::INTERRUPTED;
@@ -19,7 +18,7 @@ enum State {
     Mounting,
     /// The same; and the end was asked for.
     Hurried,
-    Mounted(SessionUnmounter, PathBuf),
+    Mounted(PathBuf),
     /// It was unmounted, but is in use.
     Ending,
 }
@@ -36,7 +35,7 @@ pub(super) fn watch() {
         match std::mem::replace(&mut *state, State::Ending) {
             State::Before | State::Hurried | State::Ending => std::process::exit(INTERRUPTED),
             State::Mounting => *state = State::Hurried,
-            State::Mounted(session, mountpoint) => unmount(session, &mountpoint),
+            State::Mounted(mountpoint) => unmount(&mountpoint),
         }
     });
 }
@@ -47,43 +46,56 @@ pub(super) fn prepare() {
 }
 
 /// It is mounted; if the end was asked for by now, that is now.
-pub(super) fn mounted(session: SessionUnmounter, mountpoint: PathBuf) {
+pub(super) fn mounted(mountpoint: PathBuf) {
     let mut state = state();
     match *state {
         State::Hurried => {
             *state = State::Ending;
-            unmount(session, &mountpoint);
+            unmount(&mountpoint);
         }
-        _ => *state = State::Mounted(session, mountpoint),
+        _ => *state = State::Mounted(mountpoint),
     }
 }
 
-fn unmount(mut session: SessionUnmounter, mountpoint: &Path) {
-    if let Err(error) = session.unmount() {
-        let next = detach(mountpoint);
-        tell(&format!("{}: {error}: {next}", mountpoint.display()));
+/// Unmounts it, or, if it is in use, takes it out of sight.
+fn unmount(mountpoint: &Path) {
+    if run(mountpoint, false).is_ok() {
+        return;
     }
+    let next = match run(mountpoint, true) {
+        Ok(()) => "in use: nobody new gets in; it ends with the last program that uses it",
+        Err(_) => "in use, or not to be unmounted",
+    };
+    tell(&format!("{}: {next}; Ctrl-C or SIGTERM once more ends it at once", mountpoint.display()));
 }
 
-/// Takes a mount that is in use out of sight.
-#[cfg(target_os = "linux")]
-fn detach(mountpoint: &Path) -> &'static str {
-    match rustix::mount::unmount(mountpoint, rustix::mount::UnmountFlags::DETACH) {
-        Ok(()) => {
-            "nobody new gets in; it ends with the last program that uses it, or at once if you ask again"
+/// Unmounts it as root does, or else by the helper; `is_lazy`: though it is in use.
+fn run(mountpoint: &Path, is_lazy: bool) -> Result<(), ()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mount::{UnmountFlags, unmount};
+        let flags = if is_lazy { UnmountFlags::DETACH } else { UnmountFlags::empty() };
+        match unmount(mountpoint, flags) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::PERM) => {}
+            Err(_) => return Err(()),
         }
-        Err(_) => "if you ask again, it ends at once",
     }
+    let [program, arguments @ ..] = helper();
+    let lazy = is_lazy.then_some(if cfg!(target_os = "linux") { "-z" } else { "-f" });
+    let mut command = Command::new(program);
+    let output = command.args(arguments).args(lazy).arg("--").arg(mountpoint).output();
+    output.is_ok_and(|output| output.status.success()).then_some(()).ok_or(())
 }
 
-#[cfg(not(target_os = "linux"))]
-fn detach(_: &Path) -> &'static str {
-    "if you ask again, it ends at once"
+/// What unmounts it for who is not root.
+fn helper() -> [&'static str; 2] {
+    if cfg!(target_os = "linux") { ["fusermount3", "-u"] } else { ["umount", "-v"] }
 }
 
 /// The command that unmounts it.
 pub(super) fn command(mountpoint: &dyn Display) -> String {
     let has_helper = cfg!(target_os = "linux") && !rustix::process::geteuid().is_root();
-    let program = if has_helper { "fusermount3 -u" } else { "umount" };
+    let program = if has_helper { helper().join(" ") } else { "umount".into() };
     format!("{program} {mountpoint}")
 }

@@ -1,6 +1,6 @@
 //! What is damaged or locked is told once, on standard error, when somebody comes across it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,6 @@ use zfsp::error::Error;
 use zfsp::mount::{Node, Number, Tree};
 use zfsp_grammar::input::Text;
 
-use crate::common::locked::told;
 use crate::common::output::{WARNING, plain};
 use crate::said::Said;
 
@@ -23,8 +22,6 @@ struct Told {
     said: Said,
     /// What was met: a node, and what is wrong with it.
     met: HashSet<(Number, String)>,
-    /// Datasets that were told to be locked.
-    locked: BTreeSet<String>,
 }
 
 /// Losses that are told: of a pool that has more of them nobody wants to read each.
@@ -43,11 +40,8 @@ impl Log {
                 return tell("more is damaged, which is not told here: zexplore verify names all of it");
             }
         }
-        if let Error::Locked { needs: Some(key), .. } = error {
-            let head = key.dataset.split('@').next().unwrap_or_default();
-            if self.told().locked.insert(head.into()) {
-                tell(&told(error));
-            }
+        // locked datasets were told when all was mounted
+        if matches!(error, Error::Locked { needs: Some(_), .. }) {
             return;
         }
         // not while others wait: directories are read for it

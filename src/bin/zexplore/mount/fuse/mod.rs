@@ -17,10 +17,13 @@ mod log;
 mod server;
 
 use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread::available_parallelism;
 
 use fuser::{Config, MountOption, SessionACL};
@@ -30,10 +33,11 @@ use zfsp::mount::{Made, Named, Tree};
 
 use super::{INSTEAD, Options};
 use crate::common::exit::{Exit, Failure};
+use crate::overview::is_unreplayed;
 use crate::session::Session;
 pub(crate) use background::start;
 use handles::Handles;
-use log::Log;
+use log::{Log, tell};
 use server::Server;
 
 /// What is mounted.
@@ -41,6 +45,8 @@ use server::Server;
 struct Mounted {
     /// `pool`, `pool/a@snapshot`.
     dataset: String,
+    /// The state that is shown.
+    txg: u64,
     mountpoint: PathBuf,
     /// Of the process that serves it.
     pid: u32,
@@ -72,9 +78,11 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
     let tree = Tree::of(names, options.dataset.as_deref())?;
     tree.losses().iter().for_each(|loss| session.warn(loss));
     tell_of_top(session, &tree)?;
+    tell_of_others(session, &tree);
     let dataset = tree.top().map(|top| top.name.clone()).unwrap_or_default();
     let (tree, log, kernel_asks_ahead) =
         (Arc::new(tree), Arc::<Log>::default(), Arc::<AtomicBool>::default());
+    let (served_until, end) = channel();
     let server = Server {
         space: tree.names().dsl().space(),
         longest_name: if pool.uses_feature(LONG_NAMES) { LONG_NAME } else { USUAL_NAME },
@@ -82,19 +90,28 @@ pub(crate) fn run(session: &mut Session<'_>, options: &Options) -> Result<Exit, 
         cache: Arc::new(Cache::with_room(options.cache)),
         kernel_asks_ahead: kernel_asks_ahead.clone(),
         log: log.clone(),
+        end: served_until,
         files: Handles::default(),
         directories: Handles::default(),
         tree,
     };
     ending::prepare();
-    let mut mounted = fuser::Session::new(server, mountpoint, &config(&dataset, options))
+    let served = fuser::Session::new(server, mountpoint, &config(&dataset, options))
+        .and_then(fuser::Session::spawn)
         .map_err(|error| refused(mountpoint, options, &error))?;
+    // it would unmount whatever is mounted there when it is dropped, also what came later
+    let _served = ManuallyDrop::new(served);
+    ending::mounted(mountpoint.clone());
     kernel_asks_ahead.store(widen_read_ahead(mountpoint), Ordering::Relaxed);
-    ending::mounted(mounted.unmount_callable(), mountpoint.clone());
-    let facts = Mounted { dataset, mountpoint: mountpoint.clone(), pid: std::process::id() };
-    let shown = session.show(&facts, Mounted::text)?;
+    let txg = pool.uberblock.txg.0;
+    let facts = Mounted { dataset, txg, mountpoint: mountpoint.clone(), pid: std::process::id() };
+    let shown = session.show(&facts, Mounted::text).unwrap_or_else(|Failure(_, why)| {
+        tell(&why);
+        Exit::Damaged
+    });
     background::let_go(shown);
-    mounted.run().map_err(|error| Failure(Exit::Nothing, format!("{}: {error}", mountpoint.display())))?;
+    // it fails only if the server has gone
+    let _ = end.recv();
     Ok(if log.has_lost() { session.exit().max(Exit::Damaged) } else { session.exit() })
 }
 
@@ -153,11 +170,27 @@ fn config(dataset: &str, options: &Options) -> Config {
     config
 }
 
-/// Fails for what cannot be a mount point.
+/// Fails for what cannot be a mount point; tells what will be hidden.
 fn check(mountpoint: &Path) -> Result<(), Failure> {
     let name = mountpoint.display();
     let what = match std::fs::metadata(mountpoint) {
-        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(found) if found.is_dir() => match std::fs::metadata(mountpoint.join("..")) {
+            Ok(above) if above.ino() == found.ino() && above.dev() == found.dev() => {
+                format!("{name}: the root of all files: it would be hidden; make a folder for it")
+            }
+            Ok(above) => {
+                let has_entries = || std::fs::read_dir(mountpoint).is_ok_and(|mut all| all.next().is_some());
+                if above.dev() != found.dev() {
+                    tell(&format!(
+                        "{name}: something is mounted there already: it is hidden until this ends"
+                    ));
+                } else if has_entries() {
+                    tell(&format!("{name}: not empty: what is there is hidden until this ends"));
+                }
+                return Ok(());
+            }
+            Err(_) => return Ok(()),
+        },
         Ok(_) => format!("{name}: not a folder: nothing can be mounted there"),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             format!("{name}: no such folder: make it first, with mkdir")
@@ -186,6 +219,30 @@ fn tell_of_top(session: &mut Session<'_>, tree: &Tree<'_>) -> Result<(), Failure
     }
 }
 
+/// Which datasets are locked, and which have writes that are not shown.
+fn tell_of_others(session: &mut Session<'_>, tree: &Tree<'_>) {
+    let Some(top) = tree.top() else { return };
+    let names = tree.names();
+    let (pool, is_replayed) = (names.pool(), session.global.replay);
+    let is_shown = |name: &str| name == top.name || is_below(name, &top.name);
+    let heads = names.datasets().all.iter().filter(|set| !set.is_hidden && !set.is_snapshot());
+    for set in heads.filter(|set| is_shown(&set.name)) {
+        let Ok(objects) = set.objset(pool) else { continue };
+        if objects.is_locked() {
+            session.lose(&names.locked(set));
+        } else if !is_replayed && is_unreplayed(pool, &objects) {
+            tell(&format!(
+                "{}: its intent log has writes that are not shown: --replay applies them",
+                set.name
+            ));
+        }
+    }
+}
+
+fn is_below(name: &str, above: &str) -> bool {
+    name.strip_prefix(above).is_some_and(|rest| rest.starts_with(['/', '@']))
+}
+
 /// Whether nothing of the dataset at the top can be shown.
 fn is_lost(tree: &Tree<'_>) -> bool {
     tree.root().parts().is_some_and(|(_, named)| named == Named::Made(Made::Root))
@@ -194,8 +251,8 @@ fn is_lost(tree: &Tree<'_>) -> bool {
 /// Whether a dataset or snapshot below the one at the top can be read.
 fn shows_another(tree: &Tree<'_>) -> bool {
     let Some(top) = tree.top() else { return false };
-    let is_below = |name: &str| name.strip_prefix(&top.name).is_some_and(|rest| rest.starts_with(['/', '@']));
-    let mut below = tree.names().datasets().all.iter().filter(|set| !set.is_hidden && is_below(&set.name));
+    let all = tree.names().datasets().all.iter();
+    let mut below = all.filter(|set| !set.is_hidden && is_below(&set.name, &top.name));
     below.any(|set| tree.names().open(set).is_ok())
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(super) struct Server {
     /// The kernel checks permissions, those of ACLs too.
     pub(super) checks_permissions: bool,
     pub(super) log: Arc<Log>,
+    /// Told when nothing is served any more.
+    pub(super) end: Sender<()>,
     pub(super) files: Handles<Reader>,
     pub(super) directories: Handles<Directory>,
 }
@@ -229,6 +232,11 @@ impl Filesystem for Server {
         }
         let _ = config.set_max_background(MOST_AHEAD);
         Ok(())
+    }
+
+    fn destroy(&mut self) {
+        // whoever does not wait for it has gone already
+        let _ = self.end.send(());
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
