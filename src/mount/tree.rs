@@ -1,6 +1,7 @@
 //! The tree: from numbers to nodes, from names to numbers.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use zfsp_grammar::input::Text;
 use zfsp_grammar::mode::FileType;
@@ -20,6 +21,8 @@ pub struct Tree<'p> {
     names: Namespace<'p>,
     /// The dataset at the top, by its place among all.
     top: usize,
+    /// Its node.
+    root: OnceLock<Number>,
     /// Children and snapshots of each dataset: by the last part of their names, their places.
     below: HashMap<usize, Below>,
     /// Datasets whose names no path can have.
@@ -90,12 +93,12 @@ impl<'p> Tree<'p> {
                     names.insert(last.as_bytes().to_vec(), place);
                 }
                 None => {
-                    let why = why.unwrap_or("what is above it cannot be read, or its name has a slash");
+                    let why = why.unwrap_or("what is above it is lost, or its name has a slash; it can be the top of a tree itself");
                     refused.push(Error::corrupt(format!("{}: has no place in the tree: {why}", set.name)));
                 }
             }
         }
-        Ok(Self { names, top, below, refused })
+        Ok(Self { names, top, root: OnceLock::new(), below, refused })
     }
 
     /// Why datasets have no place in the tree.
@@ -123,7 +126,7 @@ impl<'p> Tree<'p> {
     /// The number of the node at the top. Of a volume that is a directory with the volume in it.
     #[must_use]
     pub fn root(&self) -> Number {
-        self.root_of(self.top)
+        *self.root.get_or_init(|| self.root_of(self.top))
     }
 
     fn dataset(&self, place: usize) -> Option<&Dataset> {
