@@ -31,6 +31,8 @@ pub struct Reader {
     lost: Mutex<Option<(Pointer, Loss)>>,
     /// Bytes that are read ahead at most.
     furthest: u64,
+    /// Several reads are of one block: all wait for it.
+    has_large_blocks: bool,
 }
 
 /// Bytes that were read.
@@ -91,6 +93,8 @@ struct Course {
 const FIRST: u64 = 512 << 10;
 /// Bytes that are read ahead at most, if blocks are not larger.
 const FURTHEST: u64 = 8 << 20;
+/// Bytes of the largest block that is read as a whole: kernels ask for no more at a time.
+const LARGE: u64 = 1 << 20;
 /// Reads that are not further from where the last one ended go on there: several are under way at a time.
 const NEAR: u64 = 1 << 20;
 /// Blocks that are read in parts at a time, about.
@@ -100,18 +104,15 @@ const SHARE: u64 = 128 << 10;
 
 impl Reader {
     /// A reader of that file, whose blocks are kept in `cache`: nothing but data should be. Without `is_ahead` nothing is
-    /// read before it is asked for: where the one who asks does so ahead himself, it would only be in the way.
+    /// read before it is asked for, but for large blocks: where the one who asks does so ahead himself, it would only be
+    /// in the way.
     #[must_use]
     pub fn new(file: File, cache: Arc<Cache>, is_ahead: bool) -> Arc<Self> {
-        let furthest = if is_ahead { FURTHEST.max(file.block_size().saturating_mul(2)) } else { 0 };
-        Arc::new(Self {
-            file,
-            cache,
-            course: Mutex::default(),
-            parts: Mutex::default(),
-            lost: Mutex::default(),
-            furthest,
-        })
+        let has_large_blocks = file.block_size() > LARGE;
+        let furthest = FURTHEST.max(file.block_size().saturating_mul(2));
+        let furthest = if is_ahead || has_large_blocks { furthest } else { 0 };
+        let (course, parts, lost) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { file, cache, course, parts, lost, furthest, has_large_blocks })
     }
 
     /// What is read.
@@ -210,7 +211,7 @@ impl Reader {
 
     /// Has the blocks behind `range` read, if reading goes on from where it was, and if there is somebody to do it.
     fn go_on(self: &Arc<Self>, range: &Range<u64>, is_busy: bool) {
-        let furthest = if is_busy { 0 } else { self.furthest };
+        let furthest = if is_busy && !self.has_large_blocks { 0 } else { self.furthest };
         let ahead = self.course.lock().unwrap_or_else(PoisonError::into_inner).take(range, furthest);
         let ahead = ahead.start..ahead.end.min(self.file.size);
         if !ahead.is_empty() && self.file.object.is_some() {
