@@ -56,7 +56,7 @@ struct Mounted {
 const THREADS: (usize, usize) = (4, 16);
 /// KiB that the kernel asks for ahead.
 #[cfg(target_os = "linux")]
-const READ_AHEAD_KIB: &str = "4096";
+const READ_AHEAD_KIB: &str = "16384";
 /// Bytes of a name.
 const USUAL_NAME: u32 = 255;
 /// The same where the pool has the feature for it.
