@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::truth::{Difference, compare};
 use common::{Fixture, each, fixture, fixtures, unpacked};
-use mounted::{Mounted, can_mount};
+use mounted::{Mounted, can_mount, can_mount_as_root};
 use serde_json::Value;
 use walk::{Walk, sha256};
 
@@ -146,7 +146,7 @@ fn each_object_is_what_it_becomes_with_the_intent_log() {
 /// The session in the README is what a person sees.
 #[test]
 fn the_session_of_the_readme_is_true() {
-    if !can_mount() || !rustix::process::geteuid().is_root() {
+    if !can_mount_as_root() {
         return;
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");

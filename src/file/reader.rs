@@ -144,6 +144,8 @@ impl Reader {
             rest = behind;
             parts.push((piece, part));
         }
+        // pieces leave no gap; if they did, it should not show what was in this memory before
+        rest.fill(0);
         let fill = |(piece, part): (&Piece, _)| self.fill(piece, part);
         // where every thread has a read of its own, it is the fastest to leave it with that
         match under_way.is_busy {

@@ -311,7 +311,9 @@ impl<'p> Tree<'p> {
                 }
                 if self.is_root(dataset, Some(object)) {
                     self.mount_on(&mut listing, place);
-                    if let Some(hidden) = listing.entries.iter().position(|entry| entry.name == CONTROL) {
+                    let mut entries = listing.entries.iter();
+                    let hidden = entries.position(|entry| entry.name == CONTROL && !dataset.is_snapshot());
+                    if let Some(hidden) = hidden {
                         listing.entries.swap_remove(hidden);
                         let what = "an entry called .zfs: the way to the snapshots hides it";
                         listing.losses.push(Error::corrupt(what).within(&dataset.name));

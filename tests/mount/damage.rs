@@ -24,7 +24,7 @@ use crate::common::forge::{Forge, micro_zap};
 use crate::common::image::Saved;
 use crate::common::pools::open;
 use crate::images;
-use crate::mounted::{Mounted, can_mount};
+use crate::mounted::{Mounted, can_mount, can_mount_as_root};
 
 /// Labels and boot block in front of what DVAs count from.
 const DATA_AT: u64 = 4 << 20;
@@ -216,23 +216,28 @@ fn names_that_lead_elsewhere_are_left_out() {
         return;
     }
     let mut forge = Forge::of("simple");
-    let (set, directory, file) = {
+    let (set, root, directory, file) = {
         let datasets = Datasets::of(&forge.pool);
         let set = datasets.find("lab").unwrap();
         let fs = FileSystem::open(set.objset(&forge.pool).unwrap()).unwrap();
         let number = |path: &[u8]| fs.find(path).unwrap().number;
-        (set.object, number(b"/new-dir"), number(b"/hundred"))
+        (set.object, number(b"/"), number(b"/new-dir"), number(b"/hundred"))
     };
     let entry = |name| (name, file | 8 << 60);
-    forge.content(set, directory, &micro_zap(&["..", ".", "a/b", "/etc/passwd", "good"].map(entry)));
+    let mut entries = ["..", ".", "a/b", "/etc/passwd", "good"].map(entry).to_vec();
+    // a circle
+    entries.push(("up", root | 4 << 60));
+    forge.content(set, directory, &micro_zap(&entries));
     let mounted = Mounted::new(&forge.saved.paths, &[]).unwrap();
     let found: Vec<_> = std::fs::read_dir(mounted.path().join("new-dir")).unwrap().collect();
     let names: Vec<_> = found.iter().flatten().map(|entry| entry.file_name()).collect();
-    assert_eq!(names, ["good"]);
-    assert_eq!(found.len(), 2, "an error says that there were others");
+    assert_eq!(names, ["good", "up"]);
+    assert_eq!(found.len(), 3, "an error says that there were others");
     // entries keep their directory open
     drop(found);
     assert_eq!(std::fs::read(mounted.path().join("new-dir/good")).unwrap().len(), 109);
+    let circle = errno(mounted.path().join("new-dir/up/hundred").symlink_metadata());
+    assert_eq!(circle, Some(Errno::LOOP.raw_os_error()));
     let (code, said) = mounted.unmount();
     assert_eq!(code, 3);
     for name in ["'..'", "'.'", "'a/b'", "'/etc/passwd'"] {
@@ -272,7 +277,7 @@ fn what_is_locked_cannot_be_entered() {
 /// What was mounted there before, or above it, is none of the program's.
 #[test]
 fn what_is_below_the_mount_stays() {
-    if !can_mount() || !rustix::process::geteuid().is_root() {
+    if !can_mount_as_root() {
         return;
     }
     let mut first = Mounted::new(&images(&fixture("simple")), &[]).unwrap();
@@ -298,6 +303,9 @@ fn what_is_below_the_mount_stays() {
 /// Nothing is mounted where there would be nothing to see.
 #[test]
 fn what_cannot_be_shown_is_not_mounted() {
+    if !can_mount() {
+        return;
+    }
     let refused = |pool: &str, options: &[&str]| match Mounted::new(&images(&fixture(pool)), options) {
         Ok(_) => panic!("{pool}: {options:?}: mounted"),
         Err(said) => said,
@@ -315,7 +323,7 @@ fn what_cannot_be_shown_is_not_mounted() {
 
 #[test]
 fn after_a_crash_it_can_be_unmounted_and_mounted_again() {
-    if !can_mount() || !rustix::process::geteuid().is_root() {
+    if !can_mount_as_root() {
         return;
     }
     let devices = images(&fixture("simple"));
@@ -352,7 +360,7 @@ fn after_a_crash_it_can_be_unmounted_and_mounted_again() {
 
 #[test]
 fn a_signal_unmounts_even_what_is_in_use() {
-    if !can_mount() || !rustix::process::geteuid().is_root() {
+    if !can_mount_as_root() {
         return;
     }
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {

@@ -3,10 +3,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::common::program::LIMIT;
+use crate::common::{fixture, unpacked};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A mount, and the process that serves it.
@@ -16,19 +18,35 @@ pub(crate) struct Mounted {
     errors: Option<JoinHandle<String>>,
 }
 
-/// Whether this host can mount at all; where it cannot, that is said, past the harness that would swallow it.
+/// Whether this host can mount at all; where it cannot, that is said. It is tried: a container may have the device, but
+/// not the right.
 pub(crate) fn can_mount() -> bool {
-    let is_there = Path::new("/dev/fuse").exists();
-    let helper = || Command::new("fusermount3").arg("-V").output().is_ok_and(|run| run.status.success());
-    let can = cfg!(target_os = "linux") && is_there && (rustix::process::geteuid().is_root() || helper());
-    if !can {
-        let test = std::thread::current().name().unwrap_or_default().to_owned();
-        let line = format!(
-            "\n*** SKIPPED: {test}: there is no FUSE on this host: /dev/fuse is missing, or may not be used ***\n"
-        );
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    static WHY_NOT: OnceLock<Option<String>> = OnceLock::new();
+    let refusals =
+        ["there is no FUSE", "Operation not permitted", "Permission denied", "fusermount3 is missing"];
+    let why_not = WHY_NOT.get_or_init(|| {
+        let said = Mounted::new(&[unpacked(&fixture("simple").images()[0])], &[]).err()?;
+        refusals.iter().any(|refusal| said.contains(refusal)).then_some(said)
+    });
+    if let Some(said) = why_not {
+        say_skipped(&format!("this host cannot mount: {said}"));
     }
-    can
+    why_not.is_none()
+}
+
+/// The same for tests that unmount as root does.
+pub(crate) fn can_mount_as_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        say_skipped("only root can do this");
+    }
+    is_root && can_mount()
+}
+
+/// Past the harness, which would swallow it.
+fn say_skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    std::io::stderr().write_all(format!("\n*** SKIPPED: {test}: {why} ***\n").as_bytes()).unwrap();
 }
 
 impl Mounted {

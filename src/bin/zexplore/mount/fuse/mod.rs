@@ -268,17 +268,19 @@ fn refused(mountpoint: &Path, options: &Options, error: &io::Error) -> Failure {
     #[cfg(not(target_os = "linux"))]
     let is_missing = false;
     let text = error.to_string();
+    let text =
+        if text.trim().is_empty() { "fusermount3 does not mount it, nor say why" } else { text.trim() };
     let what = if is_missing {
         "there is no FUSE: /dev/fuse is missing; modprobe fuse loads it, where the kernel has it".into()
     } else if error.kind() == ErrorKind::PermissionDenied && !options.allow_other {
-        format!("{name}: {}: be root, or of the group that may open /dev/fuse", text.trim())
+        format!("{name}: {}: be root, or of the group that may open /dev/fuse", text)
     } else if error.kind() == ErrorKind::NotFound {
         let package = if cfg!(target_os = "macos") { "macFUSE" } else { "the package fuse3" };
         format!("{name}: fusermount3 is missing; install {package}, or be root")
     } else if options.allow_other && error.kind() == ErrorKind::PermissionDenied {
-        format!("{name}: {}; or leave out --allow-other", text.trim())
+        format!("{name}: {}; or leave out --allow-other", text)
     } else {
-        format!("{name}: {}", text.trim())
+        format!("{name}: {}", text)
     };
     Failure(Exit::Nothing, format!("{what}\n{INSTEAD}"))
 }

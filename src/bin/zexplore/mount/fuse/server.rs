@@ -18,7 +18,7 @@ use zfsp::dataset::Space;
 use zfsp::error::Error;
 use zfsp::file::{Reader, Sought};
 use zfsp::fs::{Inode, LinuxFlags};
-use zfsp::mount::{Listing, Made, Named, Node, Number, Tree};
+use zfsp::mount::{Listing, Made, Named, Node, Number, Stat, Tree};
 use zfsp_grammar::mode::FileType;
 
 use super::answer::{FOR_EVER, NOTHING, UNKNOWN, attributes, errno, file_type, unread};
@@ -112,13 +112,18 @@ impl Server {
             let what = format!("a {}, which FUSE does not have: it is shown as a socket", stat.kind);
             self.log.lose(&self.tree, number, &Error::unsupported(what));
         }
-        let is_lost = matches!(number.parts(), Some((_, Named::Made(Made::Root))));
-        Ok(Shown {
-            attributes: attributes(&stat),
-            generation: Generation(stat.generation),
-            // what cannot be read now may be readable later
-            ttl: if is_lost { Duration::ZERO } else { FOR_EVER },
-        })
+        Ok(Shown::of(&stat))
+    }
+
+    /// What a listing shows of a node. What cannot be read has a name all the same; whoever wants more asks again, and is
+    /// told.
+    fn listed(&self, number: Number, kind: FileType) -> Shown {
+        match self.tree.stat(number) {
+            Ok(stat) if number != self.tree.root() => Shown::of(&stat),
+            Ok(_) | Err(_) => {
+                Shown { attributes: unread(number, kind), generation: Generation(0), ttl: Duration::ZERO }
+            }
+        }
     }
 
     fn reader(&self, ino: INodeNo) -> Answer<Arc<Reader>> {
@@ -208,6 +213,18 @@ impl Server {
             }
             _ => return Err(Errno::ENOTTY),
         })
+    }
+}
+
+impl Shown {
+    fn of(stat: &Stat) -> Self {
+        let is_lost = matches!(stat.number.parts(), Some((_, Named::Made(Made::Root))));
+        Self {
+            attributes: attributes(stat),
+            generation: Generation(stat.generation),
+            // what cannot be read now may be readable later
+            ttl: if is_lost { Duration::ZERO } else { FOR_EVER },
+        }
     }
 }
 
@@ -362,14 +379,9 @@ impl Filesystem for Server {
             Err(errno) => reply.error(errno),
             Ok(mut entries) => {
                 let _ = entries.any(|(number, behind, kind, name)| {
-                    // what cannot be read has a name all the same; whoever wants more asks again, and is told
-                    let shown = self.tree.stat(number).map_or_else(
-                        |_| (unread(number, kind), 0, Duration::ZERO),
-                        |stat| (attributes(&stat), stat.generation, FOR_EVER),
-                    );
-                    let (attributes, generation, ttl) = shown;
+                    let Shown { attributes, generation, ttl } = self.listed(number, kind);
                     let (ino, name) = (INodeNo(number.0), OsStr::from_bytes(name));
-                    reply.add(ino, behind, name, &ttl, &attributes, Generation(generation))
+                    reply.add(ino, behind, name, &ttl, &attributes, generation)
                 });
                 reply.ok();
             }
