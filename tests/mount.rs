@@ -143,6 +143,24 @@ fn each_object_is_what_it_becomes_with_the_intent_log() {
     });
 }
 
+/// A copy of a file with holes has them, too.
+#[test]
+fn sparse_copies_stay_sparse() {
+    use std::os::unix::fs::MetadataExt;
+    if !can_mount() {
+        return;
+    }
+    let mounted = mount(&fixture("simple"), &[]).unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (from, to) = (mounted.path().join("sparse"), folder.path().join("sparse"));
+    let copied = std::process::Command::new("cp").arg("--sparse=auto").args([&from, &to]).status().unwrap();
+    assert!(copied.success());
+    let (size, blocks) = to.metadata().map(|found| (found.len(), found.blocks())).unwrap();
+    assert_eq!(size, 8 << 20);
+    assert!(blocks * 512 < size / 8, "{blocks} blocks");
+    assert!(std::fs::read(from).unwrap() == std::fs::read(to).unwrap());
+}
+
 /// The session in the README is what a person sees.
 #[test]
 fn the_session_of_the_readme_is_true() {

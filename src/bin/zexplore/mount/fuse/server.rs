@@ -72,6 +72,8 @@ const FS_IOC_FSGETXATTR: u32 = 0x801c_581f;
 const SOUGHT: [(i32, Sought); 2] = [(3, Sought::Data), (4, Sought::Hole)];
 #[cfg(target_os = "macos")]
 const SOUGHT: [(i32, Sought); 2] = [(3, Sought::Hole), (4, Sought::Data)];
+/// Bytes of a link that a kernel takes: a path.
+const LONGEST_TARGET: usize = 4095;
 /// Units of the space that is told.
 const UNIT: u64 = 512;
 const UNIT_SIZE: u32 = 512;
@@ -190,7 +192,9 @@ impl Server {
         if let Some(loss) = listing.losses.first().filter(|_| offset >= all) {
             return Err(errno(loss));
         }
-        let dots = [(directory.number, &b"."[..]), (self.tree.above(directory.number), b"..")];
+        // datasets are searched for the one above: only where that is asked for
+        let above = if offset < 2 { self.tree.above(directory.number) } else { directory.number };
+        let dots = [(directory.number, &b"."[..]), (above, b"..")];
         let dots = dots.map(|(number, name)| (number, FileType::DIRECTORY, name));
         let entries = listing.entries.iter();
         let entries = entries.map(|entry| (entry.number, entry.kind, entry.name.as_slice()));
@@ -281,7 +285,13 @@ impl Filesystem for Server {
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
         let target = self.inode(ino).and_then(|inode| {
             let inode = inode.filter(|inode| inode.kind() == FileType::SYMLINK).ok_or(Errno::EINVAL)?;
-            inode.target().map_err(|loss| self.failed(self.number(ino), &loss.into()))
+            let target = inode.target().map_err(|loss| self.failed(self.number(ino), &loss.into()))?;
+            if target.len() > LONGEST_TARGET {
+                let what = format!("a link of {} bytes: {LONGEST_TARGET} are the most", target.len());
+                self.log.lose(&self.tree, self.number(ino), &Error::unsupported(what));
+                return Err(Errno::ENAMETOOLONG);
+            }
+            Ok(target)
         });
         match target {
             Ok(target) => reply.data(&target),
